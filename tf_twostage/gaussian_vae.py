@@ -1,0 +1,181 @@
+"""GaussianVAE: the objective (2) of the paper with Gaussian encoder and decoder.
+
+One class serves both stages. Stage 1 has images x and latents z; stage 2 has those z as its data
+and latents u. The names here are stage 1's.
+"""
+
+import math
+from typing import NamedTuple
+
+import keras
+from keras import ops
+
+from tf_twostage import recipes
+
+
+class VAEOutput(NamedTuple):
+    """One pass: q(z|x) = N(mu_z, sd_z^2), a draw z from it, and the decoder mean x_hat at z."""
+
+    mu_z: object  # [B, kappa]
+    sd_z: object  # [B, kappa], > 0
+    z: object  # [B, kappa]
+    x_hat: object  # as x
+
+
+class LossTerms(NamedTuple):
+    """The two terms of equation (2), nats per example, [B] each; their sum may be negative."""
+
+    kl: object
+    reconstruction: object
+
+
+def kl_divergence(mu_z, sd_z):
+    """KL[N(mu, sd^2) || N(0, I)] = sum_j (mu_j^2 + sd_j^2 - 2 log sd_j - 1) / 2, [B]."""
+    return ops.sum(ops.square(mu_z) + ops.square(sd_z) - 2 * ops.log(sd_z) - 1, axis=-1) / 2
+
+
+def gaussian_loss(x, x_hat, log_gamma):
+    """-log N(x; x_hat, gamma^2 I), [B], where gamma = exp(log_gamma) is a standard deviation.
+
+    sum_i ((x_i - x_hat_i) / gamma)^2 / 2 + log gamma + log(2 pi) / 2. The paper's gamma, the
+    variance in Sigma_x = gamma I, is exp(2 log_gamma).
+    """
+    squares = ops.square((x - x_hat) * ops.exp(-log_gamma)) / 2
+    return _sum_over_data(squares + log_gamma + math.log(2 * math.pi) / 2)
+
+
+def bernoulli_loss(x, x_hat):
+    """Cross-entropy -sum_i x_i log x_hat_i + (1 - x_i) log(1 - x_hat_i), [B], for x in 0..1."""
+    floor = recipes.PROBABILITY_FLOOR
+    positive = x * ops.log(ops.maximum(x_hat, floor))
+    negative = (1 - x) * ops.log(ops.maximum(1 - x_hat, floor))
+    return -_sum_over_data(positive + negative)
+
+
+def _sum_over_data(values):
+    return ops.sum(values, axis=tuple(range(1, len(values.shape))))
+
+
+class Latest(keras.metrics.Metric):
+    """The latest value it was given, rather than a mean over the epoch."""
+
+    def __init__(self, name: str, initializer="zeros", **kwargs):
+        super().__init__(name=name, **kwargs)
+        self.value = self.add_variable(shape=(), initializer=initializer, name="value")
+
+    def update_state(self, value):
+        self.value.assign(value)
+
+    def result(self):
+        return self.value
+
+
+class ActiveDimensions(keras.metrics.Metric):
+    """How many lambda_j, the mean over examples of sd_z_j^2, lie below `recipes.ACTIVE_BELOW`.
+
+    lambda_j are the eigenvalues of Sigma_z (section 3): about 0 where the dimension carries the
+    manifold, 1 where it is superfluous.
+    """
+
+    def __init__(self, latent_dim: int, name: str = "active_dimensions", **kwargs):
+        super().__init__(name=name, **kwargs)
+        self.total = self.add_variable((latent_dim,), "zeros", name="total")
+        self.count = self.add_variable((), "zeros", name="count")
+
+    def update_state(self, sd_z):
+        self.total.assign(self.total + ops.sum(ops.square(sd_z), axis=0))
+        self.count.assign(self.count + ops.cast(ops.shape(sd_z)[0], self.count.dtype))
+
+    def result(self):
+        lambda_ = self.total / ops.maximum(self.count, 1.0)
+        return ops.sum(ops.cast(lambda_ < recipes.ACTIVE_BELOW, "float32"))
+
+
+class GaussianVAE(keras.Model):
+    """A kappa-simple VAE (definition 1): Gaussian encoder, Gaussian decoder with variance gamma.
+
+    Call it, or `fit` it, on data [B, ...], or on {"x": data, "noise": eps [B, kappa]} where the
+    caller wants to fix the noise of z = mu_z + sd_z * eps. `compile` needs an optimiser only: the
+    loss is the mean over the batch of kl + reconstruction, plus the weight decay of the layers.
+
+    Args:
+      encoder: model from data to `networks.Posterior`.
+      decoder: model from latents [B, kappa] to the decoder mean.
+      latent_dim: kappa.
+      gamma: "learned" or "fixed" (gamma = 1, the paper's baseline).
+      likelihood: "gaussian", or "bernoulli" for the cross-entropy on data in 0..1; gamma is then
+        unused and stays 1.
+      seed: int, seeds the noise where none is given.
+    """
+
+    def __init__(
+        self,
+        encoder: keras.Model,
+        decoder: keras.Model,
+        latent_dim: int,
+        *,
+        gamma: str = "learned",
+        likelihood: str = "gaussian",
+        seed: int | None = None,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.encoder = encoder
+        self.decoder = decoder
+        self.latent_dim = latent_dim
+        self.likelihood = likelihood
+        self.noise = keras.random.SeedGenerator(seed)
+        learned = gamma == "learned" and likelihood == "gaussian"
+        # The logarithm of the standard deviation, as the authors train it. Start: gamma = 1.
+        self.log_gamma = self.add_weight(
+            shape=(), initializer="zeros", trainable=learned, name="log_gamma"
+        )
+        self.kl_metric = keras.metrics.Mean(name="kl")
+        self.reconstruction_metric = keras.metrics.Mean(name="reconstruction")
+        self.gamma_metric = Latest(name="gamma", initializer="ones")
+        self.active_metric = ActiveDimensions(latent_dim)
+
+    @property
+    def gamma(self) -> float:
+        """The paper's gamma: the decoder's variance, exp(2 log_gamma)."""
+        return math.exp(2 * float(ops.convert_to_numpy(self.log_gamma)))
+
+    def build_for(self, data_shape: tuple[int, ...]) -> "GaussianVAE":
+        """Creates all weights for data of this shape (without the batch); returns self."""
+        if not self.built:
+            self(ops.zeros((1, *data_shape)))
+        return self
+
+    def call(self, inputs, training=False) -> VAEOutput:
+        x, noise = self._split(inputs)
+        mu_z, sd_z = self.encoder(x, training=training)
+        if noise is None:
+            noise = keras.random.normal(ops.shape(mu_z), seed=self.noise)
+        z = mu_z + sd_z * noise
+        return VAEOutput(mu_z, sd_z, z, self.decoder(z, training=training))
+
+    def loss_terms(self, x, output: VAEOutput) -> LossTerms:
+        """KL and reconstruction term of equation (2) for each example."""
+        if self.likelihood == "bernoulli":
+            reconstruction = bernoulli_loss(x, output.x_hat)
+        else:
+            reconstruction = gaussian_loss(x, output.x_hat, self.log_gamma)
+        return LossTerms(kl_divergence(output.mu_z, output.sd_z), reconstruction)
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        """Equation (2), mean over the batch, plus weight decay; updates the logged terms.
+
+        The loss goes through `add_loss`, which Keras divides by the number of replicas.
+        """
+        terms = self.loss_terms(self._split(x)[0], y_pred)
+        self.kl_metric.update_state(terms.kl)
+        self.reconstruction_metric.update_state(terms.reconstruction)
+        self.gamma_metric.update_state(ops.exp(2 * self.log_gamma))
+        self.active_metric.update_state(y_pred.sd_z)
+        self.add_loss(ops.mean(terms.kl + terms.reconstruction))
+        return super().compute_loss(x, y, y_pred, sample_weight, training)
+
+    def _split(self, inputs):
+        if isinstance(inputs, dict):
+            return inputs["x"], inputs["noise"]
+        return inputs, None
