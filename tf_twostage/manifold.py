@@ -10,7 +10,8 @@ The factors of an image are (x, y, b, angle, brightness), with lengths in pixels
 
 They fill an open subset of R^5, with no wrapped coordinate, and each moves every image: the images
 form a manifold of dimension TRUE_DIM = 5, which five latent dimensions can describe. With (u, v)
-the pixel's offset from the centre along the two axes and rho^2 = (u/a)^2 + (v/b)^2, its intensity is
+the pixel's offset from the centre along the two axes and rho^2 = (u/a)^2 + (v/b)^2, its intensity
+is
 
     brightness * sigmoid((1 - rho^2) * sqrt(a b) / (2 EDGE)),
 

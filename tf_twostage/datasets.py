@@ -1,0 +1,168 @@
+"""Name -> images: the built-in manifold, TensorFlow Datasets, CelebA's files, a folder, an .npz."""
+
+import dataclasses
+import io
+import os
+import pathlib
+import re
+
+import numpy as np
+
+from tf_twostage import celeba, folders, manifold, tfds_images
+from tf_twostage.decoding import Splits, decode_all
+from tf_twostage.errors import InputError
+
+NAMES = ("manifold", "mnist", "fashion_mnist", "cifar10", "celeba")
+
+PathLike = str | os.PathLike
+
+_JPEG_QUALITY = 75  # Pillow's default
+
+
+@dataclasses.dataclass(frozen=True)
+class Dataset:
+    """Images to train and score on, in memory once, as uint8."""
+
+    name: str  # 'mnist', ...; for a folder or an .npz its stem, safe for a folder name
+    train: np.ndarray  # uint8 [N, H, W, C], C in {1, 3}, values 0..255
+    test: np.ndarray  # uint8 [M, H, W, C], the held-out images
+    source: str  # one line: where they came from, version, held-out share
+    true_dim: int | None = None  # r, the data manifold's dimension, where it is known
+    version: str = ""  # TFDS' version, or the start of a hash of the content
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """(H, W, C)."""
+        return self.train.shape[1:]
+
+
+def load(
+    name: PathLike,
+    *,
+    data_dir: PathLike | None = None,
+    celeba_dir: PathLike | None = None,
+    jpeg: bool = False,
+    cache_dir: PathLike | None = None,
+    limit: int | None = None,
+) -> Dataset:
+    """Loads a data set; the same images in the same order every time, whatever a run's seed.
+
+    Args:
+      name: one of NAMES, or the path of a folder of images or of an .npz file.
+      data_dir: where TensorFlow Datasets keeps its sets; its own default if None.
+      celeba_dir: CelebA's files instead of TFDS': img_align_celeba/ or its zip, or their parent.
+      jpeg: put every image once through JPEG (quality 75), as the authors did with CIFAR-10.
+      cache_dir: where cropped CelebA is kept; ~/.cache/tf_twostage if None.
+      limit: keep the first so many training and held-out images only.
+
+    Raises:
+      InputError: an unknown name, or a source that is missing, damaged or of the wrong kind.
+    """
+    kind = _kind(name)
+    if kind == "manifold":
+        splits = _manifold()
+    elif kind == "celeba":
+        splits = celeba.load(data_dir=data_dir, celeba_dir=celeba_dir, cache_dir=cache_dir)
+    elif kind == "folder":
+        splits = folders.load_folder(name)
+    elif kind == "npz":
+        splits = folders.load_npz(name)
+    else:
+        splits = tfds_images.load(kind, data_dir)
+    splits = _through_jpeg(_limited(splits, limit)) if jpeg else _limited(splits, limit)
+    true_dim = manifold.TRUE_DIM if kind == "manifold" else None
+    return Dataset(
+        run_name(name), splits.train, splits.test, splits.source, true_dim, splits.version
+    )
+
+
+def describe(
+    name: PathLike, *, data_dir: PathLike | None = None, celeba_dir: PathLike | None = None
+) -> str:
+    """One line on where `load` would take the images from; loads and downloads nothing.
+
+    Raises InputError for an unknown name and for a folder or file that `load` could not begin on.
+    """
+    kind = _kind(name)
+    if kind == "manifold":
+        return _manifold_source()
+    if kind == "celeba":
+        return celeba.describe(data_dir=data_dir, celeba_dir=celeba_dir)
+    if kind == "folder":
+        return folders.describe_folder(name)
+    if kind == "npz":
+        return folders.describe_npz(name)
+    return tfds_images.describe(kind, data_dir)
+
+
+def run_name(name: PathLike) -> str:
+    """The folder name a run of this data set gets: 'mnist', or a folder's or .npz's safe stem.
+
+    A stem that is one of NAMES gets '-folder' or '-npz' appended. Raises InputError if unknown.
+    """
+    kind = _kind(name)
+    if kind in NAMES:
+        return kind
+    path = pathlib.Path(name).expanduser().resolve()
+    stem = path.stem if kind == "npz" else path.name
+    safe = re.sub(r"[^A-Za-z0-9._-]+", "_", stem).strip("._-") or "images"
+    return f"{safe}-{kind}" if safe in NAMES else safe
+
+
+def _kind(name: PathLike) -> str:
+    """One of NAMES, 'folder' or 'npz'."""
+    name = os.fspath(name)
+    if name in NAMES:
+        return name
+    path = pathlib.Path(name).expanduser()
+    if name and path.is_dir():
+        return "folder"
+    if path.suffix == ".npz" and path.is_file():
+        return "npz"
+    what = "neither a folder nor an .npz file" if path.is_file() else "no such file or folder"
+    raise InputError(
+        f"unknown data set {name!r} ({what}): use {', '.join(NAMES)}, "
+        "or the path of a folder of images or of an .npz file"
+    )
+
+
+def _manifold() -> Splits:
+    train, test = manifold.images()
+    return Splits(train, test, _manifold_source(), str(manifold.DATA_SEED))
+
+
+def _manifold_source() -> str:
+    return (
+        f"built in: soft ellipses of {manifold.TRUE_DIM} factors, seed {manifold.DATA_SEED}; "
+        f"{manifold.TRAIN_IMAGES:,} training and {manifold.TEST_IMAGES:,} held-out images"
+    )
+
+
+def _limited(splits: Splits, limit: int | None) -> Splits:
+    if limit is None:
+        return splits
+    if limit < 1:
+        raise InputError(f"a limit of {limit} images leaves none: give 1 or more")
+    train, test = (array[:limit].copy() for array in (splits.train, splits.test))
+    return splits._replace(
+        train=train, test=test, source=f"{splits.source}; of these the first {limit:,} of each"
+    )
+
+
+def _through_jpeg(splits: Splits) -> Splits:
+    """Puts every image once through JPEG, in place, in train and test alike."""
+    for split, images in (("training", splits.train), ("held-out", splits.test)):
+        decode_all(images, images, _jpeg_round_trip, f"JPEG, {split}")
+    note = f"; every image once through JPEG, quality {_JPEG_QUALITY}"
+    return splits._replace(source=splits.source + note)
+
+
+def _jpeg_round_trip(image: np.ndarray) -> np.ndarray:
+    """uint8 [H, W, C] -> what is left of it after JPEG with Pillow's defaults."""
+    from PIL import Image
+
+    encoded = io.BytesIO()
+    Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image).save(
+        encoded, "JPEG", quality=_JPEG_QUALITY
+    )
+    return np.asarray(Image.open(encoded)).reshape(image.shape)
