@@ -160,7 +160,7 @@ def _find(celeba_dir: PathLike) -> _Files:
     train, test = _partition(_partition_text(places, images), images)
     stamps = _folder_stamps(images)
     _check_present(train + test, stamps, images)
-    identity = _digest(f"{name} {stamps[name]}" for name in train + ["-"] + test if name != "-")
+    identity = _digest([str(len(train)), *(f"{name} {stamps[name]}" for name in train + test)])
     return _Files(images, lambda name: (images / name).read_bytes(), train, test, identity)
 
 
@@ -189,8 +189,8 @@ def _in_zip(path: pathlib.Path, root: pathlib.Path) -> _Files:
         text = _partition_text(places, path)
     train, test = _partition(text, path)
     _check_present(train + test, members, path)
-    names = train + test
-    identity = _digest(f"{name} {members[name].file_size} {members[name].CRC}" for name in names)
+    stamps = {name: f"{members[name].file_size} {members[name].CRC}" for name in train + test}
+    identity = _digest([str(len(train)), *(f"{name} {stamps[name]}" for name in train + test)])
     return _Files(path, lambda name: archive.read(members[name]), train, test, identity)
 
 
@@ -207,7 +207,7 @@ def _partition_text(places: Iterable[pathlib.Path], images: pathlib.Path) -> str
 
 def _partition(text: str, images: pathlib.Path) -> tuple[list[str], list[str]]:
     """Names of training and test files, in the order of the partition file."""
-    rows = [line for line in re.findall(r"^(\S+?\.jpg)[,\s]+(\d)\s*$", text, re.MULTILINE)]
+    rows = re.findall(r"^(\S+?\.jpg)[ \t,]+(\d)\s*$", text, re.MULTILINE)
     train, test = ([name for name, part in rows if part == wanted] for wanted in (TRAIN, TEST))
     if not train or not test:
         raise InputError(
