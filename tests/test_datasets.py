@@ -58,6 +58,18 @@ def test_limit_keeps_the_first_images_and_says_so():
     assert "give 1 or more" in message(datasets.load, "manifold", limit=0)
 
 
+def test_outline_tells_what_load_gives(tmp_path):
+    write_pngs(tmp_path / "folder", pictures(25, (8, 6, 1)))
+    write_pngs(tmp_path / "splits" / "train", pictures(5))
+    write_pngs(tmp_path / "splits" / "test", pictures(4))
+    np.savez(tmp_path / "one.npz", images=pictures(25, (4, 5)))
+    np.savez(tmp_path / "two.npz", train=pictures(5), test=pictures(4))
+    paths = [tmp_path / name for name in ("folder", "splits", "one.npz", "two.npz")]
+    for name in ("manifold", *paths):
+        data = datasets.load(name)
+        assert datasets.outline(name) == (data.image_shape, len(data.train), len(data.test))
+
+
 def test_importing_datasets_does_not_import_tensorflow():
     code = "import sys; from tf_twostage import datasets, tfds_images; print(sorted(sys.modules))"
     root = pathlib.Path(datasets.__file__).parent.parent
@@ -68,7 +80,9 @@ def test_importing_datasets_does_not_import_tensorflow():
     assert "'tensorflow_datasets'" not in modules
 
 
-@pytest.mark.parametrize("call", [datasets.load, datasets.describe, datasets.run_name])
+@pytest.mark.parametrize(
+    "call", [datasets.load, datasets.describe, datasets.outline, datasets.run_name]
+)
 def test_unknown_name_lists_the_known_ones(call, tmp_path):
     text = message(call, "fashionmnist")
     assert "'fashionmnist'" in text

@@ -88,6 +88,7 @@ def test_crop_is_the_documented_one(faces, load):
     assert "rows 45:173, columns 25:153" in data.source
     assert "5 training and 3 held-out images (the whole set has 162,770 and 19,962)" in data.source
     assert data.source == datasets.describe("celeba", celeba_dir=faces)
+    assert datasets.outline("celeba", celeba_dir=faces) == ((64, 64, 3), 5, 3)
 
 
 def test_every_layout_gives_equal_images(faces, load, tmp_path):
@@ -134,6 +135,30 @@ def test_cache_is_used_repaired_and_keyed_by_the_files(faces, load, tmp_path, mo
     (faces / "list_eval_partition.txt").write_text(text)
     assert len(load(faces).train) == 4
     assert not list((tmp_path / "cache").glob("*.tmp"))
+
+
+def test_cache_tells_a_moved_border_between_the_splits(faces, load):
+    """The same files in the same order, but the last training image is now held out."""
+    rows = sorted(partition().splitlines(), key=lambda line: line.split()[1])
+    (faces / "list_eval_partition.txt").write_text("\n".join(rows) + "\n")
+    before = load(faces)
+    last = [i for i, row in enumerate(rows) if row.endswith(" 0")][-1]
+    rows[last] = rows[last].replace(" 0", " 2")
+    (faces / "list_eval_partition.txt").write_text("\n".join(rows) + "\n")
+    after = load(faces)
+    np.testing.assert_array_equal(after.train, before.train[:-1])
+    np.testing.assert_array_equal(after.test, np.concatenate([before.train[-1:], before.test]))
+
+
+def test_full_disk_leaves_no_half_written_entry(faces, load, tmp_path, monkeypatch, capsys):
+    def fill_up(file, **_):
+        file.write(b"half")
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(np, "savez", fill_up)
+    assert len(load(faces).train) == 5
+    assert "no space left on device" in capsys.readouterr().err
+    assert not list((tmp_path / "cache").iterdir())
 
 
 def test_cache_goes_to_xdg_cache_home(faces, tmp_path, monkeypatch):
@@ -234,6 +259,7 @@ def test_tfds_source_tells_version_place_and_a_partial_set(mnist_dir):
     assert f"tfds mnist {data.version} in {mnist_dir}" in data.source
     assert "60 training and 9 held-out images (the whole set has 60,000 and 10,000)" in data.source
     assert datasets.describe("mnist", data_dir=mnist_dir) == data.source
+    assert datasets.outline("mnist", data_dir=mnist_dir) == ((28, 28, 1), 60, 9)
 
 
 def test_tfds_damaged_files_are_one_line(mnist_dir, tmp_path):
@@ -266,6 +292,13 @@ def test_offline_and_not_prepared(name, tmp_path, monkeypatch):
     plan = datasets.describe(name, data_dir=tmp_path)
     assert str(tmp_path) in plan
     assert "not there yet, would be downloaded" in plan
+    expected = {
+        "mnist": ((28, 28, 1), 60_000, 10_000),
+        "fashion_mnist": ((28, 28, 1), 60_000, 10_000),
+        "cifar10": ((32, 32, 3), 50_000, 10_000),
+        "celeba": ((64, 64, 3), 162_770, 19_962),
+    }
+    assert datasets.outline(name, data_dir=tmp_path) == expected[name]
 
 
 def test_named_celeba_files_are_those_tfds_looks_for(tmp_path):

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tf_twostage import tfds_images
-from tf_twostage.decoding import Splits, decode_all
+from tf_twostage.decoding import Outline, Splits, decode_all
 from tf_twostage.errors import InputError
 
 SIDE = 64
@@ -77,6 +77,14 @@ def describe(*, data_dir: PathLike | None = None, celeba_dir: PathLike | None = 
         return f"{tfds_images.describe(tfds_images.CELEBA, data_dir)}{_treatment_note()}"
     files = _find(celeba_dir)
     return _source(str(files.where), (len(files.train), len(files.test)))
+
+
+def outline(*, data_dir: PathLike | None = None, celeba_dir: PathLike | None = None) -> Outline:
+    """Shape and counts. Raises InputError for a wrong `celeba_dir`."""
+    if celeba_dir is None:
+        return Outline((SIDE, SIDE, 3), *tfds_images.locate(tfds_images.CELEBA, data_dir).counts)
+    files = _find(celeba_dir)
+    return Outline((SIDE, SIDE, 3), len(files.train), len(files.test))
 
 
 def crop(jpeg: bytes) -> np.ndarray:

@@ -9,7 +9,7 @@ import re
 import numpy as np
 
 from tf_twostage import celeba, folders, manifold, tfds_images
-from tf_twostage.decoding import Splits, decode_all
+from tf_twostage.decoding import Outline, Splits, decode_all
 from tf_twostage.errors import InputError
 
 NAMES = ("manifold", "mnist", "fashion_mnist", "cifar10", "celeba")
@@ -93,6 +93,28 @@ def describe(
     if kind == "npz":
         return folders.describe_npz(name)
     return tfds_images.describe(kind, data_dir)
+
+
+def outline(
+    name: PathLike, *, data_dir: PathLike | None = None, celeba_dir: PathLike | None = None
+) -> Outline:
+    """Image shape and counts that `load` would give, for plans; decodes and downloads nothing.
+
+    For a set that TFDS would download, the counts are those of the whole set. Raises InputError
+    for an unknown name and for a folder or file that `load` could not begin on.
+    """
+    kind = _kind(name)
+    if kind == "manifold":
+        shape = (manifold.SIDE, manifold.SIDE, 1)
+        return Outline(shape, manifold.TRAIN_IMAGES, manifold.TEST_IMAGES)
+    if kind == "celeba":
+        return celeba.outline(data_dir=data_dir, celeba_dir=celeba_dir)
+    if kind == "folder":
+        return folders.outline_folder(name)
+    if kind == "npz":
+        return folders.outline_npz(name)
+    place = tfds_images.locate(kind, data_dir)
+    return Outline(place.image_shape, *place.counts)
 
 
 def run_name(name: PathLike) -> str:

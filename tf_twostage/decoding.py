@@ -26,6 +26,14 @@ class Splits(NamedTuple):
     version: str
 
 
+class Outline(NamedTuple):
+    """What a source would give, known without loading it."""
+
+    image_shape: tuple[int, int, int]  # (H, W, C)
+    train_images: int
+    test_images: int
+
+
 def decode_all(
     items: Iterable[Any], out: np.ndarray, decode: Callable[[Any], np.ndarray], label: str
 ) -> np.ndarray:

@@ -11,6 +11,7 @@ import numpy as np
 from tf_twostage.decoding import (
     HELD_OUT_MOST,
     HELD_OUT_SHARE,
+    Outline,
     Splits,
     content_hash,
     decode_all,
@@ -50,6 +51,13 @@ def describe_folder(folder: PathLike) -> str:
     return _folder_source(root, *_split_files(root))
 
 
+def outline_folder(folder: PathLike) -> Outline:
+    """Shape and counts, from the files' headers. Raises InputError as load_folder."""
+    train, test = _split_files(pathlib.Path(folder).expanduser())
+    (width, height), channels = _common_form(train + test)
+    return Outline((height, width, channels), len(train), len(test))
+
+
 def load_npz(path: PathLike) -> Splits:
     """Loads uint8 [N, H, W] or [N, H, W, C] arrays, C in {1, 3}, from an .npz file.
 
@@ -76,6 +84,15 @@ def describe_npz(path: PathLike) -> str:
     if len(keys) == 2:
         return f"{path}: {shapes[0][0]:,} training and {shapes[1][0]:,} held-out images by its keys"
     return f"{path}: {_share_text(shapes[0][0])}, chosen by a hash of each image"
+
+
+def outline_npz(path: PathLike) -> Outline:
+    """Shape and counts, from the arrays' headers. Raises InputError as load_npz."""
+    _, shapes = _npz_plan(pathlib.Path(path).expanduser())
+    counts = [shape[0] for shape in shapes]
+    if len(counts) == 1:
+        counts = [counts[0] - held_out_count(counts[0]), held_out_count(counts[0])]
+    return Outline(_image_shape(shapes[0]), *counts)
 
 
 # --- folders ---------------------------------------------------------------------------------

@@ -41,6 +41,7 @@ class Place(NamedTuple):
     data_dir: pathlib.Path
     version: str
     counts: tuple[int, int]  # images in train and test; the official ones until prepared
+    image_shape: tuple[int, int, int]
     prepared: bool
 
 
@@ -93,7 +94,8 @@ def locate(name: str, data_dir: PathLike | None = None) -> Place:
         counts = tuple(builder.info.splits[split].num_examples for split in ("train", "test"))
     folder = pathlib.Path(builder.data_dir)
     root = folder.parent.parent
-    return Place(folder, root, str(builder.info.version), counts, prepared)
+    shape = builder.info.features["image"].shape
+    return Place(folder, root, str(builder.info.version), counts, shape, prepared)
 
 
 def _images(builder: Any, split: str) -> np.ndarray:
