@@ -1,0 +1,175 @@
+"""Reads a frozen GraphDef and rewrites it so that TensorFlow 2 accepts it and runs it faster.
+
+The graph of 2015 normalises with `BatchNormWithGlobalNormalization`, an op that TensorFlow refuses
+in graphs of producer version 9 or later, thus in every `tf.function`. Each such node becomes part
+of the convolution before it; the `CheckNumerics` nodes and their control dependencies go too.
+
+TensorFlow is imported inside the functions: it takes seconds.
+"""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fid.errors import Error
+
+INPUT = "ExpandDims"
+# Node that each width of features is read from; pytorch-fid's meanings of --dims.
+FEATURE_NODES = {64: "pool", 192: "pool_1", 768: "mixed_7/join", 2048: "pool_3"}
+SOFTMAX_LOGITS = "softmax/logits/MatMul"
+SOFTMAX_WEIGHTS = "softmax/weights"
+_BATCH_NORM = "BatchNormWithGlobalNormalization"
+
+GraphDef = Any  # tf.compat.v1.GraphDef: naming it would import TensorFlow
+
+
+def load_graph_def(path: str | os.PathLike) -> GraphDef:
+    """Reads the graph's file.
+
+    Raises:
+        Error: the file cannot be read, is no GraphDef (cut short, for one), or has no node of the
+            names that features are read from.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    from google.protobuf.message import DecodeError
+    from tensorflow.core.framework import graph_pb2
+
+    graph = graph_pb2.GraphDef()
+    try:
+        graph.ParseFromString(Path(path).read_bytes())
+    except OSError as error:
+        raise Error(f"cannot read the Inception graph {path}: {error.strerror}") from None
+    except DecodeError:
+        raise Error(f"{path} is no frozen TensorFlow graph, or is cut short") from None
+    missing = {INPUT, *FEATURE_NODES.values()} - {node.name for node in graph.node}
+    if missing:
+        names = ", ".join(sorted(missing))
+        raise Error(f"{path} is not the Inception graph of 2015-12-05: it has no node {names}")
+    return graph
+
+
+def resize_node(graph: GraphDef) -> str:
+    """The name of the node that brings images of any size to the network's own."""
+    names = [node.name for node in graph.node if node.op == "ResizeBilinear"]
+    if len(names) != 1:
+        raise Error(f"the Inception graph has {len(names)} ResizeBilinear nodes; it should have 1")
+    return names[0]
+
+
+def constant(nodes: dict[str, Any], reference: str) -> np.ndarray:
+    """The value of a Const node, followed through Identity nodes.
+
+    Raises:
+        Error: the reference leads to something else, as in a graph that is not frozen.
+    """
+    from tensorflow import make_ndarray
+
+    node = nodes[node_name(reference)]
+    while node.op == "Identity":
+        node = nodes[node_name(node.input[0])]
+    if node.op != "Const":
+        raise Error(f"the Inception graph is not frozen: {node.name} is a {node.op}, not a Const")
+    return make_ndarray(node.attr["value"].tensor)
+
+
+def node_name(reference: str) -> str:
+    """The node of an input such as `name`, `name:0` or `^name`."""
+    return reference.lstrip("^").split(":")[0]
+
+
+def fold(graph: GraphDef) -> GraphDef:
+    """A graph with the same features, without batch norm and CheckNumerics nodes.
+
+    Every batch norm node γ (x − m) / √(v + ε) + β, where x is a convolution with constant weights
+    W, becomes a convolution with W γ / √(v + ε) and a bias; γ counts only where the node's
+    `scale_after_normalization` says so, and ε is its `variance_epsilon`. Computed in float64.
+    """
+    nodes = {node.name: node for node in graph.node}
+    folded = type(graph)()
+    folded.versions.CopyFrom(graph.versions)
+    for node in graph.node:
+        if node.op == _BATCH_NORM:
+            _add_folded(folded, node, nodes)
+        elif node.op != "CheckNumerics":
+            _add_unchecked(folded, node, nodes)
+    return folded
+
+
+def _add_unchecked(folded: GraphDef, node: Any, nodes: dict[str, Any]) -> None:
+    """Copies a node without control inputs; reads past CheckNumerics nodes."""
+    copy = folded.node.add()
+    copy.CopyFrom(node)
+    inputs = [_past_checks(name, nodes) for name in node.input if not name.startswith("^")]
+    del copy.input[:]
+    copy.input.extend(inputs)
+
+
+def _past_checks(reference: str, nodes: dict[str, Any]) -> str:
+    while (node := nodes.get(node_name(reference))) and node.op == "CheckNumerics":
+        reference = node.input[0]
+    return reference
+
+
+def _scale_and_shift(norm: Any, nodes: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
+    """The batch norm as x · scale + shift, float64 [channels] each."""
+    mean, variance, beta, gamma = (
+        constant(nodes, name).astype(np.float64) for name in norm.input[1:5]
+    )
+    scale = 1 / np.sqrt(variance + norm.attr["variance_epsilon"].f)
+    if norm.attr["scale_after_normalization"].b:
+        scale = scale * gamma
+    return scale, beta - mean * scale
+
+
+def _add_folded(folded: GraphDef, norm: Any, nodes: dict[str, Any]) -> None:
+    """Adds the nodes that stand for one batch norm; the last of them takes its name."""
+    scale, shift = _scale_and_shift(norm, nodes)
+    before = nodes[node_name(_past_checks(norm.input[0], nodes))]
+    if before.op == "Conv2D":
+        source = f"{norm.name}/folded"
+        weights = constant(nodes, before.input[1]) * scale  # [height, width, in, out]
+        _add_constant(folded, f"{source}/weights", weights)
+        convolution = folded.node.add()
+        convolution.CopyFrom(before)
+        convolution.name = source
+        del convolution.input[:]
+        convolution.input.extend([_past_checks(before.input[0], nodes), f"{source}/weights"])
+    else:  # no convolution to fold into: multiply instead
+        source = f"{norm.name}/scaled"
+        _add_constant(folded, f"{source}/scale", scale)
+        inputs = [_past_checks(norm.input[0], nodes), f"{source}/scale"]
+        _add_float_node(folded, source, "Mul", inputs)
+    _add_constant(folded, f"{norm.name}/shift", shift)
+    _add_float_node(folded, norm.name, "BiasAdd", [source, f"{norm.name}/shift"])
+
+
+def _add_float_node(graph: GraphDef, name: str, op: str, inputs: list[str]) -> None:
+    from tensorflow import float32
+
+    node = graph.node.add(name=name, op=op, input=inputs)
+    node.attr["T"].type = float32.as_datatype_enum
+
+
+def _add_constant(graph: GraphDef, name: str, value: np.ndarray) -> None:
+    from tensorflow import float32, make_tensor_proto
+
+    node = graph.node.add(name=name, op="Const")
+    node.attr["dtype"].type = float32.as_datatype_enum
+    node.attr["value"].tensor.CopyFrom(make_tensor_proto(value.astype(np.float32)))
+
+
+def part(graph: GraphDef, output: str, fed: str) -> GraphDef:
+    """The nodes that `output` is computed from when `fed` is given; `fed` itself is left out."""
+    nodes = {node.name: node for node in graph.node}
+    wanted, todo = set(), [output]
+    while todo:
+        name = todo.pop()
+        if name != fed and name not in wanted:
+            wanted.add(name)
+            todo += [node_name(reference) for reference in nodes[name].input]
+    result = type(graph)()
+    result.versions.CopyFrom(graph.versions)
+    result.node.extend(node for node in graph.node if node.name in wanted)
+    return result

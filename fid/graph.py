@@ -1,0 +1,193 @@
+"""Finds the frozen Inception graph of 2015-12-05, or downloads it, and tells which graph it is.
+
+The published FIDs are all measured with one file, `classify_image_graph_def.pb`. It is looked for
+in
+
+1. the path given by the caller (the file, or a folder that holds it),
+2. the environment variable `FID_INCEPTION`,
+3. the user's cache folder (`$XDG_CACHE_HOME/fid` or `~/.cache/fid`),
+4. `/tmp/imagenet`, where TTUR's script keeps it,
+
+and downloaded into the cache folder if it is in none of them.
+"""
+
+import hashlib
+import os
+import sys
+import tarfile
+import tempfile
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from fid.errors import Error
+
+FILE_NAME = "classify_image_graph_def.pb"
+URL = "http://download.tensorflow.org/models/image/imagenet/inception-2015-12-05.tgz"
+# The SHA-1 of b"blob <size>\0" and the file's bytes: the file's name in any git repository.
+TTUR_BLOB_ID = "f34cb9b774a4547b5e214ef4202e5775a9c0f436"
+VARIABLE = "FID_INCEPTION"
+TTUR_FOLDER = Path("/tmp/imagenet")
+_CHUNK = 1 << 20
+
+
+def cache_folder() -> Path:
+    """The folder for the graph and for cached statistics; it need not exist."""
+    root = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(root) / "fid"
+
+
+def git_blob_id(path: str | os.PathLike) -> str:
+    """The id, 40 hexadecimal digits, that git gives to the file's content."""
+    path = Path(path)
+    digest = hashlib.sha1(b"blob %d\0" % path.stat().st_size)
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def find_graph(path: str | os.PathLike | None = None, download: bool = True) -> Path:
+    """Finds the frozen Inception graph and checks that the file is one.
+
+    Args:
+        path: the file, or a folder that holds `classify_image_graph_def.pb`; None looks in the
+            places that the module's docstring lists.
+        download: whether to download the graph (about 85 MB) where it is found nowhere.
+
+    Returns:
+        The path of the graph's file.
+
+    Raises:
+        Error: `path` (or `FID_INCEPTION`) names no graph, the file is cut short or lacks a node
+            that features are read from, or the graph is found nowhere and cannot be downloaded.
+    """
+    found = _named_graph(path) or _stored_graph()
+    if found is None and download:
+        found = download_graph(cache_folder() / FILE_NAME)
+    if found is None:
+        raise Error(f"no Inception graph: {_advice()}")
+    check_graph(found)
+    return found
+
+
+def check_graph(path: Path) -> None:
+    """Raises `Error` unless the file is TTUR's graph or another that features can be read from."""
+    try:
+        known = git_blob_id(path) == TTUR_BLOB_ID
+    except OSError as error:
+        raise Error(f"cannot read the Inception graph {path}: {error.strerror}") from None
+    if not known:
+        from fid.folding import load_graph_def
+
+        load_graph_def(path)
+
+
+def _named_graph(path: str | os.PathLike | None) -> Path | None:
+    """The graph that the caller or the environment names, or None where neither names one."""
+    source = "the argument (--inception)"
+    if path is None:
+        path, source = os.environ.get(VARIABLE), f"the environment variable {VARIABLE}"
+    if not path:
+        return None
+    path = Path(path).expanduser()
+    inner = path / FILE_NAME if path.is_dir() else path
+    if not inner.is_file():
+        raise Error(f"no Inception graph at {inner}, which {source} names; get it from {URL}")
+    return inner
+
+
+def _stored_graph() -> Path | None:
+    places = (cache_folder() / FILE_NAME, TTUR_FOLDER / FILE_NAME)
+    return next((place for place in places if place.is_file()), None)
+
+
+def _advice() -> str:
+    return (
+        f"download {URL}, extract {FILE_NAME} and put it at {cache_folder() / FILE_NAME}, "
+        f"or name it with --inception or {VARIABLE}"
+    )
+
+
+def download_graph(
+    target: Path, url: str = URL, blob_id: str = TTUR_BLOB_ID, report: bool = True
+) -> Path:
+    """Downloads the tarball and extracts the graph to `target`; a broken try leaves nothing behind.
+
+    Raises:
+        Error: the address cannot be read, or what came is not the graph whose git blob id is
+            `blob_id`.
+    """
+    try:
+        with temporary_beside(target) as tarball, temporary_beside(target) as graph:
+            _fetch(url, tarball, _download_bar if report else lambda *_: None)
+            _extract_member(tarball, graph)
+            if git_blob_id(graph) != blob_id:
+                raise Error(f"{url} holds another graph than TTUR's; {_advice()}")
+            os.replace(graph, target)
+    except (OSError, EOFError, tarfile.TarError) as error:
+        reason = " ".join(str(error).split())
+        raise Error(f"could not download the Inception graph ({reason}): {_advice()}") from None
+    return target
+
+
+@contextmanager
+def temporary_beside(target: Path) -> Iterator[Path]:
+    """A new file's path in `target`'s folder, to be renamed to `target`; removed if it is not."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(
+        dir=target.parent, prefix=f".{target.stem}-", suffix=f".part{target.suffix}"
+    )
+    os.close(handle)
+    mask = os.umask(0)
+    os.umask(mask)
+    os.chmod(name, 0o666 & ~mask)  # mkstemp's 0600 would keep a shared cache to one user
+    try:
+        yield Path(name)
+    finally:
+        Path(name).unlink(missing_ok=True)
+
+
+def _fetch(url: str, path: Path, report: Callable[[int, int], None]) -> None:
+    with urllib.request.urlopen(url, timeout=30) as response, path.open("wb") as file:
+        total = int(response.headers.get("Content-Length") or 0)
+        done = 0
+        while chunk := response.read(_CHUNK):
+            done += file.write(chunk)
+            report(done, total)
+    if total and done != total:
+        raise OSError(f"the connection closed after {done} of {total} bytes")
+
+
+def _extract_member(tarball: Path, path: Path) -> None:
+    """Copies the graph out of the tarball; names and links inside it are never followed."""
+    with tarfile.open(tarball) as archive, path.open("wb") as file:
+        for member in archive:
+            if member.isreg() and Path(member.name).name == FILE_NAME:
+                _copy(archive.extractfile(member), file)
+                return
+    raise tarfile.TarError(f"no {FILE_NAME} in the tarball")
+
+
+def _copy(source: BinaryIO, target: BinaryIO) -> None:
+    while chunk := source.read(_CHUNK):
+        target.write(chunk)
+
+
+_last_drawn = 0.0
+
+
+def _download_bar(done: int, total: int) -> None:
+    """Draws the download's progress on a terminal; elsewhere only says when it is done."""
+    global _last_drawn
+    finished = done == total
+    now = time.monotonic()
+    if not finished and (now - _last_drawn < 0.2 or not sys.stderr.isatty()):
+        return
+    _last_drawn = now
+    share = f"{100 * done // total:3d} %" if total else ""
+    end = "\n" if finished else ""
+    print(f"\rInception graph: {done / 1e6:6.1f} MB {share}", end=end, file=sys.stderr, flush=True)
