@@ -1,0 +1,35 @@
+"""The Fréchet Inception Distance, as TTUR's script computes it, on TensorFlow 2.
+
+    import fid
+    result = fid.compute(real_images, generated_images)   # arrays, folders, .npz, …
+    print(float(result), result.comparable_with_table1)
+
+From the shell: `python -m fid REAL GENERATED`.
+"""
+
+from fid.distance import Result, compare, compute
+from fid.errors import Error
+from fid.frechet import frechet_distance
+from fid.graph import TTUR_BLOB_ID, cache_folder, find_graph, git_blob_id
+from fid.inception import Inception
+from fid.protocols import PROTOCOLS, plain, quantize, stretch
+from fid.statistics import Statistics, cached_statistics
+
+__all__ = [
+    "PROTOCOLS",
+    "TTUR_BLOB_ID",
+    "Error",
+    "Inception",
+    "Result",
+    "Statistics",
+    "cache_folder",
+    "cached_statistics",
+    "compare",
+    "compute",
+    "find_graph",
+    "frechet_distance",
+    "git_blob_id",
+    "plain",
+    "quantize",
+    "stretch",
+]

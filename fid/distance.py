@@ -1,0 +1,153 @@
+"""The Fréchet Inception Distance between two sets of images, with all that qualifies the number."""
+
+import dataclasses
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from fid.errors import Error
+from fid.frechet import frechet_distance
+from fid.graph import TTUR_BLOB_ID
+from fid.inception import Inception, check_dims
+from fid.protocols import get_protocol
+from fid.statistics import Statistics, as_inception
+
+
+@dataclasses.dataclass(frozen=True)
+class Result:
+    """A distance and what it was measured with; `float(result)` is the number.
+
+    Attributes:
+        value: the FID.
+        dims: the width of the features.
+        protocol: a name in `fid.PROTOCOLS`.
+        quantize: whether pixels were rounded to uint8.
+        drop_last: TTUR's batch size if its last images were dropped, else None.
+        inception_git_blob: the git blob id of the graph; None if only statistics of unknown origin
+            were compared.
+        comparable_with_table1: whether both sides are known to come from TTUR's graph, at 2048
+            dims. Table 1 was measured with 10,000 images on either side, under the protocol
+            `table1`.
+        n_real, n_generated: images on either side; None where a file does not say.
+    """
+
+    value: float
+    dims: int
+    protocol: str
+    quantize: bool
+    drop_last: int | None
+    inception_git_blob: str | None
+    comparable_with_table1: bool
+    n_real: int | None
+    n_generated: int | None
+
+    def __float__(self) -> float:
+        return self.value
+
+    def __format__(self, spec: str) -> str:
+        return format(self.value, spec) if spec else str(self)
+
+    def __str__(self) -> str:
+        return f"{self.value:.6g}"
+
+    def as_dict(self) -> dict[str, Any]:
+        """The fields by name, ready for JSON."""
+        return dataclasses.asdict(self)
+
+
+def compute(
+    real: Any,
+    generated: Any,
+    inception: Inception | str | os.PathLike | None = None,
+    dims: int = 2048,
+    protocol: str = "plain",
+    quantize: bool = False,
+    drop_last: int | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> Result:
+    """The Fréchet Inception Distance between real and generated images.
+
+    Args:
+        real, generated: images as `Inception.features` takes them, a `Statistics`, or the path of
+            an `.npz` of statistics.
+        inception: an `Inception`, or the path of its graph; None: as `fid.find_graph` finds it. Not
+            looked for where both sides are statistics.
+        dims: 2048, 768, 192 or 64; where a side is statistics, they must agree.
+        protocol: a name in `fid.PROTOCOLS`. Statistics are taken as they are.
+        quantize: round pixels to uint8 before the network.
+        drop_last: leave out the last N mod `drop_last` images, as TTUR's script does (50).
+        progress: called with the number of images done so far, on either side.
+
+    Returns:
+        The distance with its circumstances; `float()` gives the number.
+
+    Raises:
+        Error: as `fid.find_graph`, `Inception.features`, `Statistics.load` and
+            `Statistics.from_images`; sides whose dims or graphs differ.
+    """
+    check_dims(dims)
+    get_protocol(protocol)
+    sides = [_load_statistics(side) for side in (real, generated)]
+    if not all(isinstance(side, Statistics) for side in sides):
+        inception = as_inception(inception)
+    options = {"quantize": quantize, "drop_last": drop_last, "progress": progress}
+    statistics = [
+        side
+        if isinstance(side, Statistics)
+        else Statistics.from_images(side, inception, dims, protocol, role, **options)
+        for side, role in zip(sides, ("real", "generated"), strict=True)
+    ]
+    return compare(*statistics, dims, protocol, quantize, drop_last)
+
+
+def compare(
+    real: Statistics,
+    generated: Statistics,
+    dims: int,
+    protocol: str = "plain",
+    quantize: bool = False,
+    drop_last: int | None = None,
+) -> Result:
+    """The distance between statistics, whose images were prepared as the other arguments say.
+
+    Raises:
+        Error: the statistics differ in dims or graph.
+    """
+    for side in (real, generated):
+        if side.dims != dims:
+            raise Error(
+                f"statistics of {side.dims} dims where {dims} are asked for; set dims to match"
+            )
+    blobs = {real.git_blob_id, generated.git_blob_id}
+    if len(blobs - {None}) > 1:
+        raise Error("the two sides' statistics come from different Inception graphs")
+    return Result(
+        value=frechet_distance(real.mu, real.sigma, generated.mu, generated.sigma),
+        dims=dims,
+        protocol=protocol,
+        quantize=quantize,
+        drop_last=drop_last,
+        inception_git_blob=next(iter(blobs - {None}), None),
+        comparable_with_table1=blobs == {TTUR_BLOB_ID} and dims == 2048,
+        n_real=real.count,
+        n_generated=generated.count,
+    )
+
+
+def is_statistics(path: str | os.PathLike) -> bool:
+    """Whether the path is an `.npz` that holds `mu` and `sigma`."""
+    import zipfile
+
+    path = Path(path)
+    if path.suffix != ".npz" or not zipfile.is_zipfile(path):
+        return False
+    with zipfile.ZipFile(path) as archive:
+        return {"mu.npy", "sigma.npy"} <= set(archive.namelist())
+
+
+def _load_statistics(side: Any) -> Any:
+    """The statistics that a path names; anything else as it is."""
+    if isinstance(side, str | os.PathLike) and is_statistics(side):
+        return Statistics.load(side)
+    return side

@@ -1,0 +1,247 @@
+"""Images to features: the frozen Inception graph of 2015-12-05 on TensorFlow 2."""
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from fid import folding
+from fid.errors import Error, warn
+from fid.graph import TTUR_BLOB_ID, find_graph, git_blob_id
+from fid.images import batches, check_pixels
+
+_CPU_BATCH, _GPU_BATCH = 16, 64
+
+
+class Inception:
+    """The Inception network as a function from images to features.
+
+    The network always runs on batches of one size, the last one filled up, so that an image's
+    features depend on that image alone. It uses a GPU where TensorFlow sees one, without
+    TensorFloat-32.
+
+    Args:
+        path: the graph's file or folder; None: as `fid.find_graph` finds it.
+        fold: fold batch norm into the convolutions and run in TensorFlow 2; False runs the graph
+            as it is in a `tf.compat.v1.Session`, as TTUR does: slower, for comparison.
+        batch_size: images per run of the network; None: 16 on a CPU, 64 on a GPU.
+
+    Attributes:
+        path: the graph's file.
+        git_blob_id: the id of its content in git, which tells graphs apart.
+        is_ttur: whether it is the very graph that published FIDs are measured with.
+
+    Raises:
+        Error: as `fid.find_graph`; the graph is not frozen; `batch_size` is below 1.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike | None = None,
+        *,
+        fold: bool = True,
+        batch_size: int | None = None,
+    ):
+        if batch_size is not None and batch_size < 1:
+            raise Error(f"batch_size is {batch_size}; it must be at least 1")
+        self.path = find_graph(path)
+        self.git_blob_id = git_blob_id(self.path)
+        self.is_ttur = self.git_blob_id == TTUR_BLOB_ID
+        if not self.is_ttur:
+            warn(
+                f"the Inception graph {self.path} (git blob {self.git_blob_id}) is NOT the one "
+                "that published FIDs are measured with: its numbers compare with none of them"
+            )
+        graph = folding.load_graph_def(self.path)
+        self.batch_size = batch_size or _default_batch_size()
+        self._runner = (_Folded if fold else _Unfolded)(graph)
+        self._graph = graph
+
+    def features(
+        self, images: Any, dims: int = 2048, progress: Callable[[int], None] | None = None
+    ) -> np.ndarray:
+        """The features of images.
+
+        Args:
+            images: uint8 or float in 0..255, [N, H, W, 3], [N, H, W, 1] or [N, H, W] of any H and
+                W, as an array; or an iterable of such batches, of several sizes even; or the path of a
+                folder of PNG and JPEG files, or of an `.npy` or `.npz` file.
+            dims: 2048 (`pool_3`), 768 (`mixed_7/join`, averaged over space), 192 (`pool_1`,
+                likewise) or 64 (`pool`, likewise): the meanings that pytorch-fid gives them.
+            progress: called with the number of images done so far.
+
+        Returns:
+            float32 [N, dims], in the order of the images.
+
+        Raises:
+            Error: unknown dims; no images; images of another shape or dtype; pixels outside 0..255,
+                infinite or NaN.
+        """
+        parts = list(self.stream(images, dims, progress))
+        if not parts:
+            raise Error("no images: there is nothing to compute features from")
+        return np.concatenate(parts)
+
+    def stream(
+        self, images: Any, dims: int = 2048, progress: Callable[[int], None] | None = None
+    ) -> Iterator[np.ndarray]:
+        """Like `features`, but yields float32 [n, dims] piece by piece, in bounded memory."""
+        check_dims(dims)
+        done = 0
+        checked = check_pixels(batches(images))
+        for batch, count in self._network_batches(checked):
+            with _full_precision():
+                values = self._runner.features(batch, dims)[:count]
+            if not np.isfinite(values).all():
+                raise Error("the Inception graph gives infinite or NaN features for these images")
+            done += count
+            yield values
+            if progress:
+                progress(done)
+
+    def class_probabilities(self, features: np.ndarray) -> np.ndarray:
+        """The probabilities that the Inception Score is computed from.
+
+        As in the score's first code (Salimans et al. 2016, `improved-gan/inception_score`): the
+        softmax over all 1008 outputs of the graph, without its biases.
+
+        Args:
+            features: float [N, 2048], from `pool_3`.
+
+        Returns:
+            float64 [N, classes], rows summing to 1.
+
+        Raises:
+            Error: the graph has no softmax layer, or one of zeros; features of another width.
+        """
+        weights = _softmax_weights(self._graph, self.path).astype(np.float64)
+        features = np.asarray(features, np.float64)
+        if features.ndim != 2 or features.shape[1] != weights.shape[0]:
+            raise Error(f"features of shape {features.shape}; expected [N, {weights.shape[0]}]")
+        logits = features @ weights
+        exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
+        return exponentials / exponentials.sum(axis=1, keepdims=True)
+
+    def _network_batches(self, batches: Iterable[np.ndarray]) -> Iterator[tuple[np.ndarray, int]]:
+        """Batches of the network's own size, the last filled up with zeros, and how many count."""
+        size, pending = self.batch_size, []
+        for batch in batches:
+            for start in range(0, len(batch), size):
+                pending.append(self._runner.resize(to_network_input(batch[start : start + size])))
+                if sum(map(len, pending)) >= size:
+                    joined = np.concatenate(pending)
+                    yield joined[:size], size
+                    pending = [joined[size:]]
+        left = sum(map(len, pending))
+        if left:
+            fill = np.zeros((size - left, *pending[-1].shape[1:]), np.float32)
+            yield np.concatenate([*pending, fill]), left
+
+
+def check_dims(dims: int) -> None:
+    """Raises `Error` unless features of this width can be read."""
+    if dims not in folding.FEATURE_NODES:
+        choices = ", ".join(map(str, sorted(folding.FEATURE_NODES, reverse=True)))
+        raise Error(f"dims is {dims}; it must be one of {choices}")
+
+
+def to_network_input(batch: np.ndarray) -> np.ndarray:
+    """Images [n, H, W, 1 or 3] as float32 [n, H, W, 3]; grey is repeated."""
+    batch = np.ascontiguousarray(batch, np.float32)
+    return np.repeat(batch, 3, axis=-1) if batch.shape[-1] == 1 else batch
+
+
+def _default_batch_size() -> int:
+    import tensorflow as tf
+
+    return _GPU_BATCH if tf.config.list_physical_devices("GPU") else _CPU_BATCH
+
+
+@contextmanager
+def _full_precision() -> Iterator[None]:
+    """Keeps GPUs from rounding factors to 10 bits, which TensorFlow lets them do by default."""
+    from tensorflow import config
+
+    before = config.experimental.tensor_float_32_execution_enabled()
+    config.experimental.enable_tensor_float_32_execution(False)
+    try:
+        yield
+    finally:
+        config.experimental.enable_tensor_float_32_execution(before)
+
+
+def _softmax_weights(graph: Any, path: Any) -> np.ndarray:
+    """The classifier's weights, float32 [2048, classes]."""
+    nodes = {node.name: node for node in graph.node}
+    product = nodes.get(folding.SOFTMAX_LOGITS)
+    weights = folding.constant(nodes, product.input[1]) if product else np.zeros(1)
+    if not weights.any():
+        raise Error(f"{path} has no trained softmax layer, so no Inception Score can be computed")
+    return weights
+
+
+class _Folded:
+    """Runs the folded graph as two `tf.function`s: to the network's size, then to features."""
+
+    def __init__(self, graph: Any):
+        self._graph = folding.fold(graph)
+        self._resized = folding.resize_node(graph)
+        self._functions: dict[int, Callable] = {}
+        self._resize = self._function(self._resized, folding.INPUT, [None, None, None, 3])
+
+    def resize(self, batch: np.ndarray) -> np.ndarray:
+        """float32 [n, H, W, 3] -> float32 [n, 299, 299, 3]."""
+        return self._resize(batch).numpy()
+
+    def features(self, batch: np.ndarray, dims: int) -> np.ndarray:
+        """float32 [n, 299, 299, 3], as `resize` gives it -> float32 [n, dims]."""
+        if dims not in self._functions:
+            node = folding.FEATURE_NODES[dims]
+            self._functions[dims] = self._function(node, self._resized, [None, *batch.shape[1:]])
+        return _averaged(self._functions[dims](batch).numpy(), dims)
+
+    def _function(self, output: str, fed: str, shape: list[int | None]) -> Callable:
+        """The part of the graph from `fed` to `output` as a function of one tensor."""
+        import tensorflow as tf
+
+        part = folding.part(self._graph, output, fed)
+
+        def run(values: tf.Tensor) -> tf.Tensor:
+            return tf.graph_util.import_graph_def(
+                part, input_map={f"{fed}:0": values}, return_elements=[f"{output}:0"], name=""
+            )[0]
+
+        signature = [tf.TensorSpec(shape, tf.float32)]
+        return tf.function(run, input_signature=signature, autograph=False)
+
+
+class _Unfolded:
+    """Runs the graph as it is in one session of TensorFlow 1."""
+
+    def __init__(self, graph: Any):
+        import tensorflow as tf
+
+        self._resized = f"{folding.resize_node(graph)}:0"
+        with tf.Graph().as_default() as imported:
+            self._input = tf.compat.v1.placeholder(tf.float32, [None, None, None, 3])
+            fed = {f"{folding.INPUT}:0": self._input}
+            tf.graph_util.import_graph_def(graph, input_map=fed, name="")
+        self._session = tf.compat.v1.Session(graph=imported)
+
+    def resize(self, batch: np.ndarray) -> np.ndarray:
+        """float32 [n, H, W, 3] -> float32 [n, 299, 299, 3]."""
+        return self._session.run(self._resized, {self._input: batch})
+
+    def features(self, batch: np.ndarray, dims: int) -> np.ndarray:
+        """float32 [n, 299, 299, 3], as `resize` gives it -> float32 [n, dims]."""
+        output = f"{folding.FEATURE_NODES[dims]}:0"
+        return _averaged(self._session.run(output, {self._resized: batch}), dims)
+
+
+def _averaged(maps: np.ndarray, dims: int) -> np.ndarray:
+    """The mean over space, float32 [n, dims], of float32 [n, h, w, dims]."""
+    if maps.ndim != 4 or maps.shape[-1] != dims:
+        raise Error(f"the Inception graph gives features of shape {maps.shape}, not of {dims} dims")
+    return maps.mean(axis=(1, 2))
