@@ -1,7 +1,7 @@
 """Our InfoGAN model against one run of the authors' graph (see official_weights.py).
 
-The authors write log(2 pi)/2 as 0.91893, so their loss over 784 pixels is 0.007 lower than the exact
-one; the reference losses are corrected by that here.
+The authors write log(2 pi)/2 as 0.91893, so their loss over 784 pixels is 0.007 lower than the
+exact one; the reference losses are corrected by that here.
 """
 
 import math

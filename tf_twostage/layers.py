@@ -4,6 +4,8 @@ All in `keras.layers` and `keras.ops`. Keras has layers of the first two names; 
 stand in is said at each class.
 """
 
+import math
+
 import keras
 from keras import ops
 
@@ -39,6 +41,13 @@ class _Spectral:
             aggregation="only_first_replica",
         )
 
+    # Keras' own Dense and Conv2D save kernel and bias only.
+    def save_own_variables(self, store):
+        keras.layers.Layer.save_own_variables(self, store)
+
+    def load_own_variables(self, store):
+        keras.layers.Layer.load_own_variables(self, store)
+
     def normalised_kernel(self, training: bool):
         """W / sigma in the kernel's own shape; stores the next u when training."""
         w = ops.reshape(self.kernel, (-1, self.kernel.shape[-1]))  # [kh*kw*cin, cout]
@@ -69,7 +78,7 @@ class SpectralDense(_Spectral, keras.layers.Dense):
 
 
 class ZeroDebiasedBatchNormalization(keras.layers.Layer):
-    """Batch normalisation over the last axis whose moving statistics never hold their initial value.
+    """Batch normalisation over the last axis; its moving statistics never hold their initial value.
 
     With decay d, after t training steps the moving average is sum_i (1-d) d^(t-i) m_i / (1-d^t),
     TF1's `zero_debias_moving_mean` applied to mean and (biased) variance. It is kept as the
@@ -122,7 +131,8 @@ class ZeroDebiasedBatchNormalization(keras.layers.Layer):
         axes = tuple(range(len(inputs.shape) - 1))
         mean, variance = ops.moments(inputs, axes, synchronized=self.synchronized)
         steps = self.steps + 1.0
-        rate = (1.0 - self.decay) / (1.0 - ops.power(self.decay, steps))
+        # 1 - d^t as -expm1(t log d): exact to float32 where t is small
+        rate = (self.decay - 1.0) / ops.expm1(steps * math.log(self.decay))
         self.steps.assign(steps)
         self.moving_mean.assign_add(rate * (ops.stop_gradient(mean) - self.moving_mean))
         self.moving_variance.assign_add(rate * (ops.stop_gradient(variance) - self.moving_variance))
@@ -164,7 +174,7 @@ class ResidualBlock(keras.layers.Layer):
 
 
 class DenseResidualBlock(keras.layers.Layer):
-    """relu -> dense, twice, plus a dense shortcut, no batch norm (Figure 12's fully connected block)."""
+    """relu -> dense, twice, plus a dense shortcut, no batch norm (the dense block of Figure 12)."""
 
     def __init__(self, units: int, dense: dict, **kwargs):
         super().__init__(**kwargs)

@@ -126,7 +126,9 @@ class ResNetEncoder(keras.Model):
                 filters *= 2
                 layers.append(keras.layers.Conv2D(filters, strides=2, padding="same", **conv))
             layers += [ResidualBlock(filters, conv, norm) for _ in range(2)]
-        pool = keras.layers.Flatten if recipe.resnet_flatten else keras.layers.GlobalAveragePooling2D
+        pool = (
+            keras.layers.Flatten if recipe.resnet_flatten else keras.layers.GlobalAveragePooling2D
+        )
         layers += [pool(), *(DenseResidualBlock(512, kernel) for _ in range(2))]
         self.body = keras.Sequential(layers)
         self.mean = keras.layers.Dense(latent_dim, **kernel)

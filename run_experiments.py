@@ -1,0 +1,90 @@
+"""Trains, scores and exports the two-stage VAE of "Diagnosing and Enhancing VAE Models".
+
+  python run_experiments.py                                    the built-in images, some minutes
+  python run_experiments.py --dataset fashion_mnist --recipe quick
+  python run_experiments.py --dataset celeba --stage both      the paper's setting
+  python run_experiments.py --dataset path/to/images --dry_run
+
+A run that was stopped goes on where it was when the same command is given again.
+"""
+
+import dataclasses
+import sys
+
+from absl import app, flags
+
+from tf_twostage import recipes
+from tf_twostage.errors import InputError
+from tf_twostage.quiet import quiet_import
+
+FLAGS = flags.FLAGS
+
+flags.DEFINE_string(
+    "dataset",
+    "manifold",
+    "manifold | mnist | fashion_mnist | cifar10 | celeba | a folder of images | an .npz of uint8 "
+    "[N, H, W, C].",
+)
+flags.DEFINE_enum("stage", "both", ["1", "2", "both"], "The stage to train.")
+flags.DEFINE_enum(
+    "recipe",
+    None,
+    list(recipes.RECIPES),
+    "Whose setting; by default paper, for the built-in manifold quick.",
+)
+flags.DEFINE_integer("seed", 0, "Fixes data order, weights, noise and samples.", lower_bound=0)
+flags.DEFINE_string("output_dir", "runs", "Where run folders go.")
+flags.DEFINE_string("data_dir", None, "Where TensorFlow Datasets keeps its sets.")
+flags.DEFINE_string("celeba_dir", None, "CelebA's own files, in place of TensorFlow Datasets'.")
+flags.DEFINE_float("epochs_scale", 1.0, "Fraction of the recipe's epochs to train.")
+flags.DEFINE_bool("jit_compile", True, "Compile the training step with XLA.")
+flags.DEFINE_bool("dry_run", False, "Print the whole plan and stop.")
+
+
+def _define_overrides() -> None:
+    """A flag for every value of a recipe, unset by default."""
+    choices = {
+        "network": recipes.NETWORKS,
+        "gamma": recipes.GAMMAS,
+        "likelihood": recipes.LIKELIHOODS,
+    }
+    define = {int: flags.DEFINE_integer, float: flags.DEFINE_float, bool: flags.DEFINE_bool}
+    for field in dataclasses.fields(recipes.Recipe):
+        text = f"Overrides the recipe's {field.name}."
+        if field.name in choices:
+            flags.DEFINE_enum(field.name, None, choices[field.name], text)
+        elif field.type in define:
+            define[field.type](field.name, None, text)
+
+
+_define_overrides()
+
+
+def main(argv: list[str]) -> None:
+    if len(argv) > 1:
+        sys.exit(f"error: unexpected argument {argv[1]!r}: every option is a flag, see --help")
+    names = [field.name for field in dataclasses.fields(recipes.Recipe) if field.name in FLAGS]
+    overrides = {name: FLAGS[name].value for name in names if FLAGS[name].value is not None}
+    try:
+        with quiet_import():  # TensorFlow: seconds that --help and a wrong flag do not wait for
+            from tf_twostage import experiment
+
+        experiment.run(
+            experiment.Options(
+                overrides=overrides,
+                **{
+                    field.name: FLAGS[field.name].value
+                    for field in dataclasses.fields(experiment.Options)
+                    if field.name != "overrides"
+                },
+            )
+        )
+    except InputError as error:
+        sys.exit(f"error: {error}")
+    except KeyboardInterrupt:
+        print("\nstopped: the same command goes on from the last finished epoch", file=sys.stderr)
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    app.run(main)

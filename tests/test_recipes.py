@@ -1,0 +1,85 @@
+import dataclasses
+
+import pytest
+
+from tf_twostage import recipes
+from tf_twostage.errors import InputError
+
+
+@pytest.mark.parametrize(
+    ("dataset", "stage1", "stage2"),
+    [
+        ("mnist", (400, 150), (800, 300)),
+        ("fashion_mnist", (400, 150), (800, 300)),
+        ("cifar10", (1000, 300), (2000, 600)),
+        ("celeba", (120, 48), (300, 120)),
+        ("holiday_photos", (400, 150), (800, 300)),
+    ],
+)
+def test_paper_epochs_and_halvings(dataset, stage1, stage2):
+    recipe = recipes.get("paper", dataset, 60_000)
+    for number, (epochs, halve) in ((1, stage1), (2, stage2)):
+        assert recipe.schedule(number) == recipes.Schedule(epochs, halve, 1e-4)
+    assert (recipe.batch_size, recipe.weight_decay, recipe.latent_dim) == (100, 5e-4, 64)
+    assert (recipe.second_stage_depth, recipe.second_stage_width) == (3, 1024)
+    assert (recipe.adam_beta_1, recipe.adam_beta_2, recipe.adam_epsilon) == (0.9, 0.999, 1e-8)
+
+
+def test_official_code_differs_where_the_authors_do():
+    recipe = recipes.get("official_code", "celeba", 162_770)
+    assert recipe.schedule(1) == recipes.Schedule(400, 150, 1e-4)
+    assert (recipe.batch_size, recipe.weight_decay) == (64, 0.0)
+    assert recipe.second_stage_skip
+    assert not recipe.jpeg
+    cifar = recipes.get("official_code", "cifar10", 50_000)
+    assert cifar.jpeg
+    assert cifar.schedule(2).epochs == 2000
+
+
+def test_resnet_of_the_figures():
+    assert recipes.get("paper", "celeba", 1, network="resnet").resnet_scales == 4
+    assert recipes.get("paper", "mnist", 1, network="resnet").resnet_scales == 3
+    assert recipes.get("paper", "mnist", 1, network="resnet").second_stage_width == 2048
+
+
+def test_rate_is_halved_in_steps():
+    schedule = recipes.Schedule(400, 150, 1e-4)
+    rates = [schedule.rate(epoch) for epoch in (0, 149, 150, 299, 300, 399)]
+    assert rates == pytest.approx([1e-4, 1e-4, 5e-5, 5e-5, 2.5e-5, 2.5e-5])
+
+
+def test_quick_counts_steps_not_epochs():
+    large = recipes.get("quick", "fashion_mnist", 60_000)
+    small = recipes.get("quick", "fashion_mnist", 3_000)
+    assert large.stage1_epochs * 600 == recipes.QUICK_STEPS[0]
+    assert small.stage1_epochs * 30 == recipes.QUICK_STEPS[0]
+    assert large.stage1_epochs <= 3 * large.stage1_halve_every  # halved twice
+
+
+def test_overrides_and_scale():
+    recipe = recipes.get("paper", "mnist", 60_000, epochs_scale=0.01, batch_size=50, gamma=None)
+    assert (recipe.batch_size, recipe.gamma) == (50, "learned")
+    assert recipe.schedule(1) == recipes.Schedule(4, 2, 1e-4)
+    assert recipes.get("paper", "mnist", 60_000, epochs_scale=1e-9).stage1_epochs == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"name": "papr"}, "unknown recipe 'papr': choose one of paper, official_code, quick"),
+        ({"batchsize": 3}, "no value 'batchsize'"),
+        ({"batch_size": 0}, "batch_size must be at least 1"),
+        ({"learning_rate": -1.0}, "learning_rate must be a finite number"),
+        ({"learning_rate": float("nan")}, "learning_rate must be a finite number"),
+        ({"gamma": "huge"}, "unknown gamma 'huge': choose one of learned, fixed"),
+        ({"epochs_scale": 0.0}, "epochs_scale"),
+    ],
+)
+def test_bad_values_are_named(arguments, message):
+    with pytest.raises(InputError, match=message):
+        recipes.get(arguments.pop("name", "paper"), "mnist", 60_000, **arguments)
+
+
+def test_recipes_are_frozen():
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        recipes.get("paper", "mnist", 1).batch_size = 3

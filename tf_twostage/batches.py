@@ -1,0 +1,93 @@
+"""Endless streams of training batches, a pure function of (seed, stage, epoch, step).
+
+All randomness of training lives here: the order of the examples, the noise eps of every draw from
+a posterior. So a resumed run sees what an uninterrupted one would have seen, and the slice of a
+global batch that a replica gets brings its own noise.
+"""
+
+import numpy as np
+import tensorflow as tf
+
+# What a random number is for; part of its seed.
+_ORDER, _NOISE, _REDRAW = range(3)
+
+
+def steps_per_epoch(examples: int, batch_size: int) -> int:
+    """Whole batches in one epoch; the last partial one is dropped, as the authors do."""
+    return examples // batch_size
+
+
+def image_batches(
+    images: np.ndarray, batch_size: int, latent_dim: int, seed: int, first_epoch: int = 0
+) -> tf.data.Dataset:
+    """Stage 1: batches of images and the noise of their latents, reshuffled every epoch.
+
+    Args:
+      images: uint8 [N, H, W, C], 0..255. Held once, as uint8.
+      batch_size: B, at most N.
+      latent_dim: kappa.
+      seed: int; the same seed gives the same stream.
+      first_epoch: where to start (from 0).
+
+    Returns:
+      Endless data set of {"x": float32 [B, H, W, C] in 0..1, "noise": float32 [B, kappa]}.
+    """
+    pixels = tf.constant(images)
+
+    def batch(rows, step):
+        x = tf.cast(tf.gather(pixels, rows), tf.float32) / 255
+        return {"x": x, "noise": _normal(batch_size, latent_dim, (seed, 1), _NOISE, step)}
+
+    return _stream(len(images), batch_size, (seed, 1), first_epoch, batch)
+
+
+def latent_batches(
+    mean: np.ndarray, stddev: np.ndarray, batch_size: int, seed: int, first_epoch: int = 0
+) -> tf.data.Dataset:
+    """Stage 2: z = mean + stddev * eps, eps drawn afresh every epoch, and the noise of its latents.
+
+    Args:
+      mean, stddev: float32 [N, kappa], q(z|x) of every training image.
+      batch_size, seed, first_epoch: as in `image_batches`.
+
+    Returns:
+      Endless data set of {"x": z float32 [B, kappa], "noise": float32 [B, kappa]}.
+    """
+    means, stddevs = tf.constant(mean), tf.constant(stddev)
+    latent_dim = mean.shape[1]
+
+    def batch(rows, step):
+        eps = _normal(batch_size, latent_dim, (seed, 2), _REDRAW, step)
+        z = tf.gather(means, rows) + tf.gather(stddevs, rows) * eps
+        return {"x": z, "noise": _normal(batch_size, latent_dim, (seed, 2), _NOISE, step)}
+
+    return _stream(len(mean), batch_size, (seed, 2), first_epoch, batch)
+
+
+def _stream(examples, batch_size, seed, first_epoch, batch) -> tf.data.Dataset:
+    """`batch(rows [B], step)` for every step of every epoch from `first_epoch` on."""
+    steps = steps_per_epoch(examples, batch_size)
+
+    def epoch(index):
+        order_seed = tf.random.experimental.stateless_fold_in(_stream_seed(seed, _ORDER), index)
+        order = tf.random.experimental.stateless_shuffle(tf.range(examples), order_seed)
+        rows = tf.reshape(order[: steps * batch_size], (steps, batch_size))
+        first = index * steps
+        numbers = tf.data.Dataset.range(first, first + steps)
+        return tf.data.Dataset.zip((tf.data.Dataset.from_tensor_slices(rows), numbers))
+
+    epochs = tf.data.Dataset.range(first_epoch, tf.int64.max)
+    batches = epochs.flat_map(epoch).map(batch, num_parallel_calls=2, deterministic=True)
+    return batches.prefetch(tf.data.AUTOTUNE)
+
+
+def _stream_seed(seed, purpose):
+    seed, stage = seed
+    return tf.random.experimental.stateless_fold_in(
+        tf.constant([seed, stage], tf.int64), tf.constant(purpose, tf.int64)
+    )
+
+
+def _normal(batch_size, latent_dim, seed, purpose, step):
+    step_seed = tf.random.experimental.stateless_fold_in(_stream_seed(seed, purpose), step)
+    return tf.random.stateless_normal((batch_size, latent_dim), step_seed)

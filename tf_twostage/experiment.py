@@ -1,0 +1,329 @@
+"""One trial in one run folder: data, stage 1, stage 2, scores, pictures, SavedModel, report."""
+
+import dataclasses
+import pathlib
+import time
+
+import keras
+import numpy as np
+
+from tf_twostage import (
+    batches,
+    datasets,
+    evaluation,
+    export,
+    figures,
+    networks,
+    recipes,
+    report,
+    training,
+)
+from tf_twostage.errors import InputError
+from tf_twostage.networks import Posterior
+from tf_twostage.run_folder import RunFolder, environment
+from tf_twostage.two_stage import TwoStageVAE, as_float, stage_weights
+
+GRID = 64  # images in a grid of samples
+PAIRS = 32  # originals with their reconstructions
+GRIDS_WHILE_TRAINING = 10  # a grid of samples about so many times in a stage
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """What the command line says; see `run_experiments.py --help`."""
+
+    dataset: str = "manifold"
+    stage: str = "both"
+    recipe: str | None = None
+    overrides: dict = dataclasses.field(default_factory=dict)
+    epochs_scale: float = 1.0
+    seed: int = 0
+    output_dir: str = "runs"
+    data_dir: str | None = None
+    celeba_dir: str | None = None
+    jit_compile: bool = True
+    dry_run: bool = False
+
+    @property
+    def stages(self) -> list[int]:
+        """The stages to train."""
+        return [1, 2] if self.stage == "both" else [int(self.stage)]
+
+
+def run(options: Options) -> dict:
+    """Runs one trial to its end, from wherever it stopped; returns its metrics.
+
+    Raises:
+      InputError: bad input, in one line.
+    """
+    outline = _outline(options)
+    recipe = recipe_for(options, outline.train_images)
+    _check_trainable(recipe, options.dataset, outline.image_shape, outline.train_images)
+    if options.dry_run:
+        print(plan(options, recipe, outline))
+        return {}
+    dataset = load_dataset(options, recipe)
+    return Trial(options, recipe, dataset).run()
+
+
+def recipe_for(options: Options, train_images: int) -> recipes.Recipe:
+    """The recipe with the command line's overrides."""
+    return recipes.get(
+        options.recipe or recipes.default_name(options.dataset),
+        options.dataset,
+        train_images,
+        epochs_scale=options.epochs_scale,
+        **options.overrides,
+    )
+
+
+def load_dataset(options: Options, recipe: recipes.Recipe) -> datasets.Dataset:
+    """The images of `--dataset`."""
+    return datasets.load(
+        options.dataset,
+        data_dir=options.data_dir,
+        celeba_dir=options.celeba_dir,
+        jpeg=recipe.jpeg,
+    )
+
+
+def run_path(options: Options, recipe: recipes.Recipe) -> pathlib.Path:
+    """`<output_dir>/<dataset>/<recipe>-<network>-<gamma>[+override=value...]/trial_000`."""
+    kind = recipe.gamma if recipe.likelihood == "gaussian" else recipe.likelihood
+    named = {"network", "gamma", "likelihood"}
+    changed = {key: value for key, value in options.overrides.items() if key not in named}
+    if options.epochs_scale != 1:
+        changed["epochs_scale"] = options.epochs_scale
+    setting = f"{recipe.name}-{recipe.network}-{kind}"
+    setting += "".join(f"+{key}={value}" for key, value in sorted(changed.items()))
+    root = pathlib.Path(options.output_dir).expanduser()
+    return root / datasets.run_name(options.dataset) / setting / "trial_000"
+
+
+class Trial:
+    """One seed of one setting."""
+
+    def __init__(self, options: Options, recipe: recipes.Recipe, dataset: datasets.Dataset):
+        self.options = options
+        self.recipe = recipe
+        self.dataset = dataset
+        self.seed = options.seed
+        self.folder = RunFolder(run_path(options, recipe))
+        self.path = self.folder.path
+
+    def run(self) -> dict:
+        """Trains what is asked for and not yet done, then scores and draws."""
+        self.folder.open(self.config())
+        print(f"run folder: {self.path}")
+        self.model = TwoStageVAE(self.recipe, self.dataset.image_shape, self.seed)
+        if 2 in self.options.stages and 1 not in self.options.stages:
+            self.model.load_stage(self.path, 1)
+        for stage in self.options.stages:
+            self.train(stage)
+        if self.options.stages == [1] and stage_weights(self.path, 2).exists():
+            self.model.load_stage(self.path, 2)
+        return self.finish()
+
+    def config(self) -> dict:
+        """What `config.json` records."""
+        return {
+            "recipe": dataclasses.asdict(self.recipe),
+            "overrides": self.options.overrides | {"epochs_scale": self.options.epochs_scale},
+            "dataset": {
+                "name": self.dataset.name,
+                "version": self.dataset.version,
+                "image_shape": list(self.dataset.image_shape),
+                "train": len(self.dataset.train),
+                "test": len(self.dataset.test),
+            },
+            "source": self.dataset.source,
+            "seed": self.seed,
+            "environment": environment(),
+        }
+
+    def train(self, stage: int) -> None:
+        """Trains one stage and saves its weights, or loads them if it is done already."""
+        if stage_weights(self.path, stage).exists():
+            print(f"stage {stage}: already trained")
+            self.model.load_stage(self.path, stage)
+            return
+        print(f"stage {stage}: {_in_words(self.recipe.schedule(stage))}")
+        model = self.model.stage(stage)
+        steps = batches.steps_per_epoch(len(self.dataset.train), self.recipe.batch_size)
+        training.fit_stage(
+            model,
+            self.batches(stage),
+            steps,
+            self.recipe,
+            stage,
+            self.path,
+            callbacks=[SampleGrids(self, stage)],
+            jit_compile=self.options.jit_compile,
+        )
+        self.model.save_stage(self.path, stage)
+        self.model.trained.add(stage)
+        training.Checkpoint(self.path, stage).remove()
+
+    def batches(self, stage: int) -> training.Batches:
+        """The stream of training batches of a stage."""
+        size = self.recipe.batch_size
+        if stage == 1:
+            images, kappa = self.dataset.train, self.recipe.latent_dim
+            return lambda epoch: batches.image_batches(images, size, kappa, self.seed, epoch)
+        mean, stddev = self.posterior()
+        return lambda epoch: batches.latent_batches(mean, stddev, size, self.seed, epoch)
+
+    def posterior(self) -> Posterior:
+        """q(z|x) of every training image, computed once and stored in the run folder."""
+        path = self.path / "checkpoints" / "posterior.npz"
+        if not path.exists():
+            posterior = self.model.encode(self.dataset.train)
+            temporary = path.with_name(".posterior.npz")
+            np.savez(temporary, **posterior._asdict())
+            temporary.replace(path)
+        with np.load(path) as stored:
+            return Posterior(stored["mean"], stored["stddev"])
+
+    def finish(self) -> dict:
+        """Scores the model and writes metrics, pictures, SavedModel and report."""
+        start = time.perf_counter()
+        print("scoring")
+        trained = sorted(self.model.trained)
+        posterior = self.posterior()
+        metrics = evaluation.evaluate(self.model, self.dataset, posterior, trained, self.seed)
+        self.draw(trained)
+        figures.write_all(
+            self.path, self.model, self.dataset.test, posterior.mean, posterior.stddev, self.seed
+        )
+        export.export_saved_model(self.model, self.path / "saved_model" / "1")
+        metrics |= self.training_facts(trained)
+        metrics["seconds"]["evaluation"] = time.perf_counter() - start
+        metrics["seconds"]["total"] = sum(metrics["seconds"].values())
+        self.folder.write("metrics.json", metrics)
+        page = report.write_report(self.path)
+        print(summary(metrics, self.path, page))
+        return metrics
+
+    def draw(self, trained: list[int]) -> None:
+        """Grids of reconstructions and samples."""
+        images = self.path / "images"
+        shown = self.dataset.test[:PAIRS]
+        figures.save_pairs(
+            images / "reconstructions.png",
+            as_float(shown),
+            self.model.reconstruct(shown, self.seed),
+        )
+        for stage in trained:
+            samples = self.model.sample(GRID, self.seed, stage)
+            figures.save_grid(images / f"samples_stage{stage}.png", samples)
+
+    def training_facts(self, trained: list[int]) -> dict:
+        """Last losses and seconds of each stage, from its log."""
+        logs = {
+            f"stage{stage}": training.read_log(self.path / f"stage{stage}.csv") for stage in trained
+        }
+        terms = ("kl", "reconstruction")
+        return {
+            "loss": {name: {term: log[term][-1] for term in terms} for name, log in logs.items()},
+            "seconds": {name: sum(log["seconds"]) for name, log in logs.items()},
+        }
+
+
+class SampleGrids(keras.callbacks.Callback):
+    """A grid of samples at fixed latents about ten times in a stage."""
+
+    def __init__(self, trial: Trial, stage: int):
+        super().__init__()
+        self.trial = trial
+        self.stage = stage
+        epochs = trial.recipe.schedule(stage).epochs
+        self.every = max(1, epochs // GRIDS_WHILE_TRAINING)
+        shape = (2, GRID, trial.recipe.latent_dim)
+        self.latents = np.random.default_rng(trial.seed).normal(size=shape).astype("float32")
+
+    def on_epoch_end(self, epoch, logs=None):
+        if (epoch + 1) % self.every:
+            return
+        first, noise = self.latents
+        model = self.trial.model
+        z = first if self.stage == 1 else model.latents_from(first, noise)
+        name = f"stage{self.stage}_epoch_{epoch + 1:04d}.png"
+        figures.save_grid(self.trial.path / "images" / "training" / name, model.decode(z))
+
+
+def summary(metrics: dict, path: pathlib.Path, page: pathlib.Path) -> str:
+    """The closing lines of a run: numbers to judge, and where everything lies."""
+    true = metrics["true_dimensions"]
+    lines = [
+        "",
+        f"gamma (decoder variance)  {metrics['gamma']:.2e}   1 at the start; Theorem 3: toward 0",
+        f"active dimensions         {metrics['active_dimensions']} of {metrics['latent_dim']}"
+        + (f"   the images have {true}" if true else ""),
+    ]
+    distances = metrics["sliced_wasserstein"]
+    lines += [
+        "sliced Wasserstein distance to held-out images:",
+        f"  stage-1 samples         {distances['stage1']:.4f}",
+    ]
+    if "stage2" in distances:
+        lines.append(
+            f"  stage-2 samples         {distances['stage2']:.4f}   "
+            f"{distances['factor']:.1f} times closer than stage 1"
+        )
+    lines += [
+        f"  training images         {distances['train_vs_test']:.4f}   the floor",
+        "",
+        f"page:     {page}",
+        f"pictures: {path / 'images'}",
+        f"served:   {path / 'saved_model' / '1'}",
+    ]
+    return "\n".join(lines)
+
+
+def plan(options: Options, recipe: recipes.Recipe, outline: datasets.Outline) -> str:
+    """What a run would do, for `--dry_run`."""
+    source = datasets.describe(
+        options.dataset, data_dir=options.data_dir, celeba_dir=options.celeba_dir
+    )
+    model = TwoStageVAE(recipe, outline.image_shape, options.seed)
+    steps = batches.steps_per_epoch(outline.train_images, recipe.batch_size)
+    lines = [
+        f"data set    {options.dataset}: {source}",
+        f"images      {outline.train_images:,} for training, {outline.test_images:,} held out, "
+        f"{' x '.join(map(str, outline.image_shape))}",
+        f"recipe      {recipe.name}, network {recipe.network}, gamma {recipe.gamma}, "
+        f"likelihood {recipe.likelihood}, seed {options.seed}",
+    ]
+    for stage in options.stages:
+        schedule = recipe.schedule(stage)
+        lines.append(
+            f"stage {stage}     {model.stage(stage).count_params():,} parameters, "
+            f"{schedule.epochs * steps:,} steps ({steps:,} an epoch): {_in_words(schedule)}"
+        )
+    lines += [
+        f"values      {', '.join(f'{k}={v}' for k, v in dataclasses.asdict(recipe).items())}",
+        f"run folder  {run_path(options, recipe)}",
+    ]
+    return "\n".join(lines)
+
+
+def _in_words(schedule: recipes.Schedule) -> str:
+    return (
+        f"{schedule.epochs} epochs, learning rate {schedule.learning_rate:g} "
+        f"halved every {schedule.halve_every}"
+    )
+
+
+def _outline(options: Options) -> datasets.Outline:
+    return datasets.outline(
+        options.dataset, data_dir=options.data_dir, celeba_dir=options.celeba_dir
+    )
+
+
+def _check_trainable(recipe: recipes.Recipe, name: str, shape: tuple, train_images: int) -> None:
+    networks.check_image_shape(recipe.network, tuple(shape))
+    if train_images < recipe.batch_size:
+        raise InputError(
+            f"{name} has {train_images} training images, fewer than one batch of "
+            f"{recipe.batch_size}: give more images or a smaller --batch_size"
+        )

@@ -1,0 +1,23 @@
+"""Imports TensorFlow without its start-up chatter."""
+
+import contextlib
+import os
+import sys
+
+
+@contextlib.contextmanager
+def quiet_import():
+    """Hides what C++ writes to file descriptor 2 inside; Python's exceptions pass as ever.
+
+    TF_CPP_MIN_LOG_LEVEL alone leaves half a dozen lines on oneDNN and absent GPUs.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with open(os.devnull, "wb") as sink:
+        os.dup2(sink.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)

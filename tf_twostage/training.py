@@ -1,0 +1,171 @@
+"""Fits one stage with `model.fit`: optimiser, schedule, logs, atomic checkpoints, resume."""
+
+import csv
+import math
+import os
+import pathlib
+import sys
+import time
+from collections.abc import Callable, Sequence
+
+import keras
+import tensorflow as tf
+
+from tf_twostage import recipes, two_stage
+from tf_twostage.errors import InputError
+from tf_twostage.gaussian_vae import GaussianVAE
+
+Batches = Callable[[int], tf.data.Dataset]  # first epoch -> endless batches
+
+
+class DivergedError(InputError):
+    """The loss is no longer finite."""
+
+
+def optimizer(recipe: recipes.Recipe, schedule: recipes.Schedule, steps: int) -> keras.Optimizer:
+    """Adam with TF1's epsilon and the paper's step-halved rate, for `steps` steps an epoch."""
+    rate = keras.optimizers.schedules.ExponentialDecay(
+        schedule.learning_rate, schedule.halve_every * steps, 0.5, staircase=True
+    )
+    return keras.optimizers.Adam(rate, recipe.adam_beta_1, recipe.adam_beta_2, recipe.adam_epsilon)
+
+
+def fit_stage(
+    model: GaussianVAE,
+    batches: Batches,
+    steps: int,
+    recipe: recipes.Recipe,
+    stage: int,
+    run: pathlib.Path,
+    *,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+    jit_compile: bool = True,
+) -> None:
+    """Trains one stage to the end of its schedule, from its last finished epoch if there is one.
+
+    Args:
+      model: built, under the strategy it is to train with.
+      batches: the stream of batches from a given epoch on.
+      steps: batches an epoch.
+      recipe: the setting.
+      stage: 1 or 2.
+      run: the run folder; `checkpoints/` and `stage{1,2}.csv` in it are written.
+      callbacks: called at the end of an epoch before it is logged and checkpointed.
+      jit_compile: compile the training step with XLA.
+
+    Raises:
+      DivergedError: a term of the loss is not finite; the last good checkpoint stays.
+    """
+    schedule = recipe.schedule(stage)
+    model.compile(optimizer(recipe, schedule, steps), jit_compile=jit_compile)
+    model.optimizer.build(model.trainable_variables)
+    checkpoint = Checkpoint(run, stage)
+    first_epoch = checkpoint.restore(model) // steps
+    model.fit(
+        batches(first_epoch),
+        epochs=schedule.epochs,
+        initial_epoch=first_epoch,
+        steps_per_epoch=steps,
+        shuffle=False,
+        verbose=1 if sys.stdout.isatty() else 2,
+        callbacks=[
+            DivergenceGuard(stage),
+            EpochFacts(),
+            *callbacks,
+            EpochLog(run / f"stage{stage}.csv", first_epoch),
+            keras.callbacks.TensorBoard(run / "tensorboard" / f"stage{stage}", write_graph=False),
+            checkpoint,
+        ],
+    )
+    model.compile(optimizer=None)  # drops the optimiser's state
+
+
+class Checkpoint(keras.callbacks.Callback):
+    """Weights and optimiser after every epoch, in one file that is replaced atomically."""
+
+    def __init__(self, run: pathlib.Path, stage: int):
+        super().__init__()
+        self.path = run / "checkpoints" / f"stage{stage}.training.weights.h5"
+
+    def restore(self, model: keras.Model) -> int:
+        """Loads the checkpoint if there is one; returns how many steps it has trained."""
+        if self.path.exists():
+            two_stage.load_weights(model, self.path)
+        return int(model.optimizer.iterations)
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        two_stage.save_weights(self.model, self.path)
+
+    def remove(self) -> None:
+        """Deletes the checkpoint: the stage has finished and its weights are saved."""
+        self.path.unlink(missing_ok=True)
+
+
+class DivergenceGuard(keras.callbacks.Callback):
+    """Stops when a term of the loss is not finite, before anything of it is saved."""
+
+    EVERY = 20  # steps between looks: each one waits for the device
+
+    def __init__(self, stage: int):
+        super().__init__()
+        self.stage = stage
+
+    def on_train_batch_end(self, batch, logs=None):
+        if batch % self.EVERY == 0:
+            self._check(f"step {int(self.model.optimizer.iterations)}")
+
+    def on_epoch_end(self, epoch, logs=None):
+        self._check(f"epoch {epoch + 1}")
+
+    def _check(self, when: str) -> None:
+        for metric in (self.model.kl_metric, self.model.reconstruction_metric):
+            value = float(metric.result())
+            if not math.isfinite(value):
+                raise DivergedError(
+                    f"stage {self.stage} diverged by {when}: the {metric.name} term is {value}. "
+                    "The last good checkpoint is kept; try a lower --learning_rate"
+                )
+
+
+class EpochFacts(keras.callbacks.Callback):
+    """Adds `learning_rate` and `seconds` of an epoch to its logs."""
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.start = time.perf_counter()
+
+    def on_epoch_end(self, epoch, logs=None):
+        logs["learning_rate"] = float(self.model.optimizer.learning_rate)
+        logs["seconds"] = time.perf_counter() - self.start
+
+
+class EpochLog(keras.callbacks.Callback):
+    """A CSV with a row an epoch. (Keras' CSVLogger cannot take back rows of an epoch that was
+    logged but never checkpointed, and adds empty `val_` columns.)"""
+
+    def __init__(self, path: pathlib.Path, first_epoch: int):
+        super().__init__()
+        self.path = path
+        self.rows = _rows(path)[:first_epoch]
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.rows.append({"epoch": epoch + 1} | {name: float(v) for name, v in logs.items()})
+        temporary = self.path.with_name(f".{os.getpid()}.{self.path.name}")
+        with temporary.open("w", newline="") as file:
+            writer = csv.DictWriter(file, self.rows[0].keys())
+            writer.writeheader()
+            writer.writerows(self.rows)
+        os.replace(temporary, self.path)
+
+
+def _rows(path: pathlib.Path) -> list[dict]:
+    if not path.exists():
+        return []
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def read_log(path: pathlib.Path) -> dict[str, list[float]]:
+    """Column name -> values, one an epoch; empty where there is no log yet."""
+    rows = _rows(path)
+    return {name: [float(row[name]) for row in rows] for name in (rows[0] if rows else ())}
