@@ -76,6 +76,21 @@ def save_pairs(
     _write_png(path, _captioned(_mosaic(pairs, columns, PAIR_GAP)))
 
 
+def replace_file(path: str | os.PathLike, write: Callable[[pathlib.Path], object]) -> None:
+    """Writes a file whole or not at all: `write` gets a temporary name beside `path`, then renames.
+
+    The folder is made if absent. If `write` raises, whatever was at `path` stays.
+    """
+    path = pathlib.Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{os.getpid()}.{path.name}")
+    try:
+        write(temporary)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
 def enlargement(side: int) -> int:
     """The whole factor by which an image `side` pixels wide is enlarged for the eye."""
     return max(1, math.ceil(TILE / side))
@@ -124,19 +139,7 @@ def _captioned(picture: np.ndarray) -> Image.Image:
 
 
 def _write_png(path: str | os.PathLike, image: Image.Image) -> None:
-    _write(path, lambda temporary: image.save(temporary, "PNG", optimize=True))
-
-
-def _write(path: str | os.PathLike, write: Callable[[pathlib.Path], object]) -> None:
-    """Calls `write` with a temporary name beside `path`, then renames."""
-    path = pathlib.Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{os.getpid()}.{path.name}")
-    try:
-        write(temporary)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    replace_file(path, lambda temporary: image.save(temporary, "PNG", optimize=True))
 
 
 def write_all(
@@ -316,4 +319,4 @@ def _legend(figure: Figure, axes) -> None:
 
 def _write_figure(path: str | os.PathLike, figure: Figure) -> None:
     FigureCanvasAgg(figure)
-    _write(path, lambda temporary: figure.savefig(temporary, format="png", dpi=DPI))
+    replace_file(path, lambda temporary: figure.savefig(temporary, format="png", dpi=DPI))
