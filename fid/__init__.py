@@ -12,14 +12,20 @@ from fid.errors import Error
 from fid.frechet import frechet_distance
 from fid.graph import TTUR_BLOB_ID, cache_folder, find_graph, git_blob_id
 from fid.inception import Inception
+from fid.kernel import KID, kid
+from fid.manifold import PrecisionRecall, precision_recall
 from fid.protocols import PROTOCOLS, plain, quantize, stretch
+from fid.score import InceptionScore, inception_score
 from fid.statistics import Statistics, cached_statistics
 
 __all__ = [
     "PROTOCOLS",
     "TTUR_BLOB_ID",
     "Error",
+    "KID",
     "Inception",
+    "InceptionScore",
+    "PrecisionRecall",
     "Result",
     "Statistics",
     "cache_folder",
@@ -29,7 +35,10 @@ __all__ = [
     "find_graph",
     "frechet_distance",
     "git_blob_id",
+    "inception_score",
+    "kid",
     "plain",
+    "precision_recall",
     "quantize",
     "stretch",
 ]

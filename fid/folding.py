@@ -19,7 +19,6 @@ INPUT = "ExpandDims"
 # Node that each width of features is read from; pytorch-fid's meanings of --dims.
 FEATURE_NODES = {64: "pool", 192: "pool_1", 768: "mixed_7/join", 2048: "pool_3"}
 SOFTMAX_LOGITS = "softmax/logits/MatMul"
-SOFTMAX_WEIGHTS = "softmax/weights"
 _BATCH_NORM = "BatchNormWithGlobalNormalization"
 
 GraphDef = Any  # tf.compat.v1.GraphDef: naming it would import TensorFlow
@@ -86,9 +85,11 @@ def fold(graph: GraphDef) -> GraphDef:
     W, becomes a convolution with W γ / √(v + ε) and a bias; γ counts only where the node's
     `scale_after_normalization` says so, and ε is its `variance_epsilon`. Computed in float64.
     """
+    from tensorflow.version import GRAPH_DEF_VERSION
+
     nodes = {node.name: node for node in graph.node}
     folded = type(graph)()
-    folded.versions.CopyFrom(graph.versions)
+    folded.versions.producer = GRAPH_DEF_VERSION  # nothing is left that needs the old one
     for node in graph.node:
         if node.op == _BATCH_NORM:
             _add_folded(folded, node, nodes)

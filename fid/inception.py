@@ -57,7 +57,7 @@ class Inception:
         graph = folding.load_graph_def(self.path)
         self.batch_size = batch_size or _default_batch_size()
         self._runner = (_Folded if fold else _Unfolded)(graph)
-        self._graph = graph
+        self._softmax_weights = _softmax_weights(graph)
 
     def features(
         self, images: Any, dims: int = 2048, progress: Callable[[int], None] | None = None
@@ -66,8 +66,8 @@ class Inception:
 
         Args:
             images: uint8 or float in 0..255, [N, H, W, 3], [N, H, W, 1] or [N, H, W] of any H and
-                W, as an array; or an iterable of such batches, of several sizes even; or the path of a
-                folder of PNG and JPEG files, or of an `.npy` or `.npz` file.
+                W, as an array; or an iterable of such batches, of several sizes even; or the path
+                of a folder of PNG and JPEG files, or of an `.npy` or `.npz` file.
             dims: 2048 (`pool_3`), 768 (`mixed_7/join`, averaged over space), 192 (`pool_1`,
                 likewise) or 64 (`pool`, likewise): the meanings that pytorch-fid gives them.
             progress: called with the number of images done so far.
@@ -101,6 +101,12 @@ class Inception:
             if progress:
                 progress(done)
 
+    def check_softmax(self) -> None:
+        """Raises `Error` unless the graph has the softmax layer that the Inception Score needs."""
+        if self._softmax_weights is None:
+            raise Error(f"{self.path} has no trained softmax layer, so no Inception Score can be
+            had")
+
     def class_probabilities(self, features: np.ndarray) -> np.ndarray:
         """The probabilities that the Inception Score is computed from.
 
@@ -116,7 +122,8 @@ class Inception:
         Raises:
             Error: the graph has no softmax layer, or one of zeros; features of another width.
         """
-        weights = _softmax_weights(self._graph, self.path).astype(np.float64)
+        self.check_softmax()
+        weights = self._softmax_weights.astype(np.float64)
         features = np.asarray(features, np.float64)
         if features.ndim != 2 or features.shape[1] != weights.shape[0]:
             raise Error(f"features of shape {features.shape}; expected [N, {weights.shape[0]}]")
@@ -172,14 +179,13 @@ def _full_precision() -> Iterator[None]:
         config.experimental.enable_tensor_float_32_execution(before)
 
 
-def _softmax_weights(graph: Any, path: Any) -> np.ndarray:
-    """The classifier's weights, float32 [2048, classes]."""
+def _softmax_weights(graph: Any) -> np.ndarray | None:
+    """The classifier's weights, float32 [2048, classes]; None if there are none but zeros."""
     nodes = {node.name: node for node in graph.node}
-    product = nodes.get(folding.SOFTMAX_LOGITS)
-    weights = folding.constant(nodes, product.input[1]) if product else np.zeros(1)
-    if not weights.any():
-        raise Error(f"{path} has no trained softmax layer, so no Inception Score can be computed")
-    return weights
+    if folding.SOFTMAX_LOGITS not in nodes:
+        return None
+    weights = folding.constant(nodes, nodes[folding.SOFTMAX_LOGITS].input[1])
+    return weights if weights.any() else None
 
 
 class _Folded:
@@ -244,4 +250,4 @@ def _averaged(maps: np.ndarray, dims: int) -> np.ndarray:
     """The mean over space, float32 [n, dims], of float32 [n, h, w, dims]."""
     if maps.ndim != 4 or maps.shape[-1] != dims:
         raise Error(f"the Inception graph gives features of shape {maps.shape}, not of {dims} dims")
-    return maps.mean(axis=(1, 2))
+    return maps.mean(axis=(1, 2), dtype=np.float64).astype(np.float32)
