@@ -104,8 +104,7 @@ class Inception:
     def check_softmax(self) -> None:
         """Raises `Error` unless the graph has the softmax layer that the Inception Score needs."""
         if self._softmax_weights is None:
-            raise Error(f"{self.path} has no trained softmax layer, so no Inception Score can be
-            had")
+            raise Error(f"{self.path} has no trained softmax layer, so no Inception Score")
 
     def class_probabilities(self, features: np.ndarray) -> np.ndarray:
         """The probabilities that the Inception Score is computed from.
