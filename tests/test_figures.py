@@ -167,6 +167,13 @@ def test_losses_show_both_terms_of_both_stages(tmp_path, drawn):
     assert pixels(tmp_path / "losses.png").std() > 0
 
 
+def test_a_single_epoch_has_a_single_tick(tmp_path, drawn):
+    figures.save_losses(tmp_path / "losses.png", {1: log(1)})
+    axis = drawn[0].axes[-1]
+    low, high = axis.get_xlim()
+    assert [tick for tick in axis.get_xticks() if low <= tick <= high] == [1]
+
+
 def test_gamma_has_a_logarithmic_axis(tmp_path, drawn):
     figures.save_gamma(tmp_path / "gamma.png", {1: log(12)})
     (axis,) = drawn[0].axes

@@ -17,6 +17,7 @@ from PIL import Image, ImageDraw, ImageFont
 from tf_twostage import diagnostics, recipes, training, two_stage
 
 TILE = 80  # pixels: an image is enlarged by the least whole factor that makes it this wide
+NOISE_TILE = 48  # pixels, likewise, where many images stand in a row
 GUTTER = 4  # white pixels around every tile
 PAIR_GAP = 16  # white pixels between one pair and the next
 CAPTION = "each pair: original | reconstruction"
@@ -91,13 +92,8 @@ def replace_file(path: str | os.PathLike, write: Callable[[pathlib.Path], object
         temporary.unlink(missing_ok=True)
 
 
-def enlargement(side: int) -> int:
-    """The whole factor by which an image `side` pixels wide is enlarged for the eye."""
-    return max(1, math.ceil(TILE / side))
-
-
-def _tiles(images: np.ndarray) -> np.ndarray:
-    """Images of `save_grid` -> uint8 RGB [N, kH, kW, 3], each pixel a k x k square."""
+def _tiles(images: np.ndarray, width: int = TILE) -> np.ndarray:
+    """Images of `save_grid` -> uint8 RGB [N, kH, kW, 3], each pixel a k x k square, kW >= width."""
     images = np.asarray(images)
     if images.ndim != 4 or not images.size or images.shape[-1] not in (1, 3):
         raise ValueError(f"images must be [N, H, W, 1 or 3] with N >= 1, not {images.shape}")
@@ -107,7 +103,7 @@ def _tiles(images: np.ndarray) -> np.ndarray:
         images = np.rint(255 * np.clip(images, 0, 1)).astype(np.uint8)
     if images.dtype != np.uint8:
         raise ValueError(f"images must be uint8 or float, not {images.dtype}")
-    factor = enlargement(images.shape[2])
+    factor = math.ceil(width / images.shape[2])
     enlarged = images.repeat(factor, axis=1).repeat(factor, axis=2)
     return np.broadcast_to(enlarged, (*enlarged.shape[:3], 3))
 
@@ -219,10 +215,8 @@ def save_gamma(path: str | os.PathLike, logs: Mapping[int, Log]) -> None:
         if stage in logs:
             _curve(axis, logs[stage], "gamma", f"stage {stage}", color)
     axis.set_yscale("log")
-    axis.set_ylabel(
-        "gamma: variance, log scale\n"
-        + ("pixels in 0..1" if 2 not in logs else "(pixels in 0..1; latents as they are)")
-    )
+    unit = "pixels in 0..1; latents as they are" if 2 in logs else "pixels in 0..1"
+    axis.set_ylabel(f"gamma, a variance, log scale\n({unit})")
     _epochs(axis)
     _legend(figure, [axis])
     _write_figure(path, figure)
@@ -241,7 +235,7 @@ def save_lambda_histogram(path: str | os.PathLike, lambda_: np.ndarray) -> None:
     axis.axvline(recipes.ACTIVE_BELOW, color=GREY, linestyle="--", label=threshold)
     axis.set_xlabel("lambda_j: posterior variance sd_z² of dimension j, mean over training images")
     axis.set_ylabel("latent dimensions")
-    axis.yaxis.set_major_locator(MaxNLocator(integer=True))
+    axis.yaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     _legend(figure, [axis])
     _write_figure(path, figure)
 
@@ -261,14 +255,14 @@ def save_singular_values(path: str | os.PathLike, values: diagnostics.SingularVa
     axis.set_xlabel("index, from the greatest")
     axis.set_ylabel("singular value / sqrt(samples)")
     axis.set_ylim(0, 1.05 * axis.get_ylim()[1])
-    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     _legend(figure, [axis])
     _write_figure(path, figure)
 
 
 def save_noise_directions(path: str | os.PathLike, rows: Sequence[diagnostics.NoiseRow]) -> None:
     """Draws rows of images under noise with lambda_j and image variance beside (Figure 10)."""
-    tiles = np.concatenate([_tiles(row.images) for row in rows])
+    tiles = np.concatenate([_tiles(row.images, NOISE_TILE) for row in rows])
     picture = _mosaic(tiles, len(rows[0].images), GUTTER)
     height, width, _ = picture.shape
     left, margin = 180, 50  # pixels; the picture itself is not resampled
@@ -303,7 +297,7 @@ def _mark_halvings(axis, log: Log, label: str | None = "learning rate halved") -
 
 def _epochs(axis) -> None:
     axis.set_xlabel("epoch")
-    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
 
 
 def _legend(figure: Figure, axes) -> None:

@@ -34,7 +34,7 @@ figure { margin: 0; } figure.wide { grid-column: 1 / -1; }
 figcaption { color: #444; font-size: .94rem; margin-top: .2rem; }
 img { max-width: 100%; height: auto; }
 .missing { color: #8a4b00; }
-@media (max-width: 40rem) { body { padding: .7rem; } .facts th { width: 38%; }
+@media (max-width: 40rem) { body { padding: .7rem; } .facts th { width: 46%; }
   .pictures { grid-template-columns: 1fr; } }
 @media print { body { font-size: 10pt; max-width: none; } figure, tr { break-inside: avoid; }
   h2 { break-after: avoid; } }
