@@ -25,11 +25,11 @@ CONFIG = {
     "overrides": {"latent_dim": 16},
     "dataset": {
         "name": "<b>faces & co</b>",
-        "source": "folder",
         "image_shape": [20, 20, 1],
         "train": 10000,
         "test": 2000,
     },
+    "source": "a folder of PNGs",
     "seed": 7,
     "environment": {"argv": ["run.py", "--dataset", "my faces"], "python": "3.11", "devices": []},
 }
@@ -108,6 +108,7 @@ def test_page_says_what_was_run(tmp_path):
     write(tmp_path)
     page = read(tmp_path)
     assert page.row("command") == ["run.py --dataset 'my faces'"]
+    assert page.row("source") == ["a folder of PNGs"]
     assert page.row("training images") == ["10000"]
     assert page.row("image shape (H, W, C)") == ["20, 20, 1"]
     assert page.row("changed from the recipe") == ["latent_dim = 16"]

@@ -77,7 +77,7 @@ WIDE = {"losses", "gamma", "noise_directions", "reconstructions"}
 
 RUN_ROWS = (
     ("data set", "dataset.name"),
-    ("source", "dataset.source"),
+    ("source", "source"),
     ("image shape (H, W, C)", "dataset.image_shape"),
     ("training images", "dataset.train"),
     ("held-out images", "dataset.test"),
@@ -261,8 +261,20 @@ def _loss_rows(metrics: dict) -> list[Row]:
         for stage, term, key, missing, text in (
             (1, "KL", "kl", NOT_MEASURED, "nats per image; grows as gamma falls"),
             (1, "reconstruction", "reconstruction", NOT_MEASURED, RECONSTRUCTION_EXPECTED),
-            (2, "KL", "kl", second, "nats per latent; at 0, stage 2 has learned one Gaussian only"),
-            (2, "reconstruction", "reconstruction", second, "nats per latent; falls, then levels"),
+            (
+                2,
+                "KL",
+                "kl",
+                second,
+                "nats per latent z; at 0, stage 2 has learned one Gaussian only",
+            ),
+            (
+                2,
+                "reconstruction",
+                "reconstruction",
+                second,
+                "nats per latent z; falls, then levels",
+            ),
         )
     ]
 
