@@ -105,6 +105,7 @@ class GaussianVAE(keras.Model):
       gamma: "learned" or "fixed" (gamma = 1, the paper's baseline).
       likelihood: "gaussian", or "bernoulli" for the cross-entropy on data in 0..1; gamma is then
         unused and stays 1.
+      log_gamma: where log gamma starts, the logarithm of a standard deviation.
       seed: int, seeds the noise where none is given.
     """
 
@@ -116,6 +117,7 @@ class GaussianVAE(keras.Model):
         *,
         gamma: str = "learned",
         likelihood: str = "gaussian",
+        log_gamma: float = 0.0,
         seed: int | None = None,
         **kwargs,
     ):
@@ -126,9 +128,10 @@ class GaussianVAE(keras.Model):
         self.likelihood = likelihood
         self.noise = keras.random.SeedGenerator(seed)
         learned = gamma == "learned" and likelihood == "gaussian"
-        # The logarithm of the standard deviation, as the authors train it. Start: gamma = 1.
+        # The logarithm of the standard deviation, as the authors train it.
+        start = keras.initializers.Constant(log_gamma)
         self.log_gamma = self.add_weight(
-            shape=(), initializer="zeros", trainable=learned, name="log_gamma"
+            shape=(), initializer=start, trainable=learned, name="log_gamma"
         )
         self.kl_metric = keras.metrics.Mean(name="kl")
         self.reconstruction_metric = keras.metrics.Mean(name="reconstruction")

@@ -58,9 +58,9 @@ class TwoStageVAE:
         ).build_for(self.image_shape)
         keras.utils.set_random_seed(2 * seed + 1)
         second = networks.second_stage(recipe)
-        self.stage2 = GaussianVAE(*second, recipe.latent_dim, seed=seed).build_for(
-            (recipe.latent_dim,)
-        )
+        self.stage2 = GaussianVAE(
+            *second, recipe.latent_dim, log_gamma=recipe.second_stage_log_gamma, seed=seed
+        ).build_for((recipe.latent_dim,))
         for half in (*first, *second):
             half.jit_compile = False  # inference: XLA would compile once a batch shape
 
