@@ -105,7 +105,7 @@ def open_images(path: str | os.PathLike) -> Any:
     if path.suffix != ".npy":
         raise Error(f"{path} is no folder of PNG or JPEG, no .npz and no .npy file")
     try:
-        return np.load(path, mmap_mode="r", allow_pickle=False)
+        return np.lib.format.open_memmap(path, mode="r")
     except (OSError, ValueError, EOFError):
         raise _unreadable(path) from None
 

@@ -1,0 +1,189 @@
+import io
+import tarfile
+
+import pytest
+from fid_graph import SmallInception
+
+import fid
+from fid import folding, graph
+
+NAME = graph.FILE_NAME
+
+
+@pytest.fixture(scope="module")
+def small():
+    return SmallInception().graph_def()
+
+
+@pytest.fixture
+def places(tmp_path, monkeypatch):
+    """No graph in any place, and nothing to be had from the network."""
+    monkeypatch.delenv("FID_INCEPTION", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(graph, "TTUR_FOLDER", tmp_path / "imagenet")
+    return tmp_path
+
+
+def put(path, content):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content if isinstance(content, bytes) else content.SerializeToString())
+    return path
+
+
+def tarball(path, *members):
+    with tarfile.open(path, "w:gz") as archive:
+        for name, content in members:
+            info = tarfile.TarInfo(name)
+            if content is None:
+                info.type, info.linkname = tarfile.SYMTYPE, "/etc/passwd"
+            else:
+                info.size = len(content)
+            archive.addfile(info, io.BytesIO(content or b""))
+    return path.as_uri()
+
+
+def test_blob_id_is_git_s(tmp_path):
+    # printf 'hello\n' | git hash-object --stdin
+    expected = "ce013625030ba8dba906f756967f9e9ca394464a"
+    assert fid.git_blob_id(put(tmp_path / "file", b"hello\n")) == expected
+
+
+def test_lookup_order(places, small, monkeypatch):
+    ttur = put(places / "imagenet" / NAME, small)
+    assert fid.find_graph() == ttur
+    cached = put(places / "cache" / "fid" / NAME, small)
+    assert fid.find_graph() == cached
+    named = put(places / "own.pb", small)
+    monkeypatch.setenv("FID_INCEPTION", str(named))
+    assert fid.find_graph() == named
+    assert fid.find_graph(cached) == cached
+    assert fid.find_graph(cached.parent) == cached
+
+
+def test_a_named_graph_that_is_missing_is_never_replaced(places, small, monkeypatch):
+    put(places / "cache" / "fid" / NAME, small)
+    with pytest.raises(fid.Error, match=r"no Inception graph at .*none\.pb.*--inception"):
+        fid.find_graph(places / "none.pb")
+    monkeypatch.setenv("FID_INCEPTION", str(places / "other.pb"))
+    with pytest.raises(fid.Error, match=r"other\.pb.*FID_INCEPTION"):
+        fid.find_graph()
+
+
+def test_truncated_graphs_are_named(places, small):
+    content = small.SerializeToString()
+    for size in (len(content) - 1000, len(content) // 2, 37, 0):
+        path = put(places / "cut.pb", content[:size])
+        with pytest.raises(fid.Error, match=r"cut\.pb") as error:
+            fid.find_graph(path)
+        assert "\n" not in str(error.value)
+        with pytest.raises(fid.Error):
+            fid.Inception(path)
+
+
+def test_graphs_without_the_nodes_are_named(places, small):
+    other = type(small)()
+    other.node.extend(node for node in small.node if node.name not in ("pool_1", "pool_3"))
+    with pytest.raises(fid.Error, match="no node pool_1, pool_3"):
+        fid.find_graph(put(places / "other.pb", other))
+
+
+def test_graphs_that_are_not_frozen_are_named(small):
+    thawed = type(small)()
+    thawed.CopyFrom(small)
+    for node in thawed.node:
+        if node.name == "conv/conv2d_params":
+            node.op = "VariableV2"
+    with pytest.raises(fid.Error, match="not frozen"):
+        folding.fold(thawed)
+
+
+def test_fold_leaves_neither_batch_norm_nor_checks(small):
+    folded = folding.fold(small)
+    assert not {"BatchNormWithGlobalNormalization", "CheckNumerics"} & {n.op for n in folded.node}
+    assert not any(name.startswith("^") for node in folded.node for name in node.input)
+
+
+def test_batch_norm_after_no_convolution_is_scaled(tmp_path, small):
+    import numpy as np
+
+    apart = type(small)()
+    apart.CopyFrom(small)
+    relu = apart.node.add(name="conv/between", op="Identity", input=["conv/Conv2D"])
+    relu.attr["T"].type = 1
+    for node in apart.node:
+        if node.name == "conv/batchnorm":
+            node.input[0] = "conv/between"
+    path = put(tmp_path / "apart.pb", apart)
+    images = np.random.default_rng(0).integers(0, 256, (2, 9, 9, 3), dtype=np.uint8)
+    with pytest.warns(UserWarning, match="NOT the one"):
+        features = fid.Inception(path).features(images, 64)
+    np.testing.assert_allclose(features, SmallInception().features(images, 64), atol=1e-4)
+
+
+def test_offline_and_not_found_says_what_to_do(places, monkeypatch):
+    missing = (places / "gone.tgz").as_uri()
+    with pytest.raises(fid.Error) as error:
+        graph.download_graph(places / "cache" / NAME, url=missing, report=False)
+    text = str(error.value)
+    assert "\n" not in text
+    for part in (graph.URL, str(graph.cache_folder() / NAME), "--inception", "FID_INCEPTION"):
+        assert part in text
+    with pytest.raises(fid.Error, match="no Inception graph"):
+        fid.find_graph(download=False)
+
+
+def test_download_keeps_the_one_member(places, small, capsys):
+    content = small.SerializeToString()
+    url = tarball(
+        places / "a.tgz",
+        ("../../evil.txt", b"evil"),
+        (NAME, None),
+        (f"../{NAME}", content),
+        ("LICENSE", b"x"),
+    )
+    blob = fid.git_blob_id(put(places / "plain.pb", content))
+    target = places / "cache" / "fid" / NAME
+    assert graph.download_graph(target, url, blob) == target
+    assert target.read_bytes() == content
+    assert [path.name for path in target.parent.iterdir()] == [NAME]
+    assert not list(places.parent.glob("**/evil.txt"))
+    assert "MB" in capsys.readouterr().err
+
+
+def test_find_graph_downloads_what_is_found_nowhere(places, small, monkeypatch):
+    calls = []
+    cached = places / "cache" / "fid" / NAME
+    monkeypatch.setattr(
+        graph, "download_graph", lambda path: calls.append(path) or put(path, small)
+    )
+    assert fid.find_graph() == cached
+    assert fid.find_graph() == cached
+    assert calls == [cached]
+
+
+def test_broken_downloads_leave_nothing_behind(places):
+    folder = places / "cache" / "fid"
+    whole = tarball(places / "whole.tgz", (NAME, bytes(range(256)) * 400))
+    content = (places / "whole.tgz").read_bytes()
+    broken = [
+        whole,  # not the graph that the id names
+        put(places / "cut.tgz", content[: len(content) // 2]).as_uri(),
+        put(places / "page.tgz", b"<html>blocked</html>").as_uri(),
+        tarball(places / "empty.tgz", ("README", b"none")),
+    ]
+    for url in broken:
+        with pytest.raises(fid.Error, match="--inception") as error:
+            graph.download_graph(folder / NAME, url, report=False)
+        assert "\n" not in str(error.value)
+        assert not list(folder.iterdir())
+
+
+def test_an_interrupted_download_leaves_nothing_behind(places, monkeypatch):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(graph, "_extract_member", interrupt)
+    url = tarball(places / "whole.tgz", (NAME, b"graph"))
+    with pytest.raises(KeyboardInterrupt):
+        graph.download_graph(places / "cache" / NAME, url, report=False)
+    assert not list((places / "cache").iterdir())

@@ -1,0 +1,169 @@
+import numpy as np
+import pytest
+
+import fid
+
+RNG = np.random.default_rng(2)
+FEATURES = RNG.normal(3, 2, (1500, 24)).astype(np.float32)
+
+
+class FakeInception(fid.Inception):
+    """Features that are the first pixels, and a count of the images it was shown."""
+
+    def __init__(self, blob="a" * 40):
+        self.git_blob_id, self.seen = blob, 0
+
+    def stream(self, images, dims=2048, progress=None):
+        for batch in images:
+            self.seen += len(batch)
+            yield np.asarray(batch, np.float32).reshape(len(batch), -1)[:, :dims]
+
+
+def test_streamed_moments_equal_numpy_s():
+    statistics = fid.Statistics.from_features(FEATURES)
+    np.testing.assert_allclose(statistics.mu, FEATURES.mean(axis=0, dtype=np.float64), rtol=1e-12)
+    expected = np.cov(FEATURES.astype(np.float64), rowvar=False)
+    np.testing.assert_allclose(statistics.sigma, expected, rtol=1e-10, atol=1e-12)
+    assert statistics.mu.dtype == statistics.sigma.dtype == np.float64
+    assert (statistics.count, statistics.dims) == (1500, 24)
+
+
+@pytest.mark.parametrize("size", [1, 7, 512, 1499])
+def test_the_same_bits_however_the_features_arrive(size):
+    whole = fid.Statistics.from_features(FEATURES)
+    pieces = (FEATURES[i : i + size] for i in range(0, 1500, size))
+    streamed = fid.Statistics.from_features(pieces)
+    np.testing.assert_array_equal(streamed.mu, whole.mu)
+    np.testing.assert_array_equal(streamed.sigma, whole.sigma)
+
+
+def test_a_large_offset_costs_no_digits():
+    features = RNG.normal(size=(1300, 8))
+    shifted = fid.Statistics.from_features(features + 1e7)
+    np.testing.assert_allclose(shifted.sigma, np.cov(features, rowvar=False), atol=1e-7)
+
+
+@pytest.mark.parametrize("count", [0, 1])
+def test_fewer_than_two_images_are_too_few(count):
+    with pytest.raises(fid.Error, match="at least 2"):
+        fid.Statistics.from_features(FEATURES[:count])
+
+
+def test_fewer_images_than_dims_are_warned_of(recwarn):
+    fid.Statistics.from_features(FEATURES[:24])
+    assert not recwarn
+    with pytest.warns(UserWarning, match="23 images are fewer than 24 dims"):
+        fid.Statistics.from_features(FEATURES[:23])
+
+
+@pytest.mark.parametrize(
+    "features",
+    [np.zeros(5), np.array([[1.0, np.nan]] * 3), [np.zeros((3, 2)), np.zeros((3, 4))], [["a"]]],
+)
+def test_features_that_are_none_are_named(features):
+    with pytest.raises(fid.Error, match="features"):
+        fid.Statistics.from_features(features)
+
+
+def test_saved_statistics_load_as_they_were(tmp_path):
+    statistics = fid.Statistics.from_features(FEATURES, git_blob_id="b" * 40)
+    statistics.save(tmp_path / "deep" / "stats.npz")
+    loaded = fid.Statistics.load(tmp_path / "deep" / "stats.npz")
+    np.testing.assert_array_equal(loaded.mu, statistics.mu)
+    np.testing.assert_array_equal(loaded.sigma, statistics.sigma)
+    assert (loaded.count, loaded.git_blob_id) == (1500, "b" * 40)
+    assert [path.name for path in (tmp_path / "deep").iterdir()] == ["stats.npz"]
+
+
+def test_ttur_s_own_files_load(tmp_path):
+    np.savez(tmp_path / "ttur.npz", mu=np.zeros(3, np.float32), sigma=np.eye(3))
+    loaded = fid.Statistics.load(tmp_path / "ttur.npz")
+    assert (loaded.count, loaded.git_blob_id, loaded.dims) == (None, None, 3)
+    assert loaded.mu.dtype == np.float64
+
+
+def test_damaged_statistics_are_named(tmp_path):
+    path = tmp_path / "stats.npz"
+    fid.Statistics.from_features(FEATURES).save(path)
+    content = path.read_bytes()
+    for damaged in (b"", content[:200], content[:-100], b"no zip at all"):
+        path.write_bytes(damaged)
+        with pytest.raises(fid.Error, match=r"stats\.npz.*damaged"):
+            fid.Statistics.load(path)
+    np.savez(path, mu=np.zeros(3))
+    with pytest.raises(fid.Error, match="mu and sigma"):
+        fid.Statistics.load(path)
+    np.savez(path, mu=np.zeros(3), sigma=np.eye(4))
+    with pytest.raises(fid.Error, match="shape"):
+        fid.Statistics.load(path)
+    with pytest.raises(fid.Error, match=r"no statistics at .*none\.npz"):
+        fid.Statistics.load(tmp_path / "none.npz")
+
+
+def test_statistics_that_cannot_be_written_are_named(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(fid.Error, match="cannot write"):
+        fid.Statistics.from_features(FEATURES).save(tmp_path / "file" / "stats.npz")
+
+
+@pytest.fixture
+def images():
+    return RNG.integers(0, 256, (150, 8, 8, 3), dtype=np.uint8)
+
+
+def test_cache_spares_the_network(tmp_path, images):
+    network = FakeInception()
+    first = fid.cached_statistics(images, network, 64, folder=tmp_path)
+    assert network.seen == 150
+    second = fid.cached_statistics(images.copy(), network, 64, folder=tmp_path)
+    assert network.seen == 150
+    np.testing.assert_array_equal(second.sigma, first.sigma)
+    np.testing.assert_array_equal(second.mu, images.reshape(150, -1)[:, :64].mean(axis=0))
+
+
+@pytest.mark.filterwarnings("ignore:.*fewer than:UserWarning")
+def test_cache_tells_everything_apart_that_matters(tmp_path, images):
+    other = images.copy()
+    other[77, 3, 3, 1] ^= 1
+    variants = [
+        {},
+        {"images": other},
+        {"inception": FakeInception("c" * 40)},
+        {"dims": 192},
+        {"protocol": "table1"},
+        {"role": "generated"},
+        {"quantize": True},
+        {"drop_last": 50},
+        {"extra": "through JPEG"},
+    ]
+    for changed in variants:
+        network = FakeInception()
+        arguments = {"images": images, "inception": network, "dims": 64} | changed
+        fid.cached_statistics(**arguments, folder=tmp_path)
+        assert arguments["inception"].seen == 150
+    assert len(list(tmp_path.iterdir())) == len(variants)
+
+
+def test_a_corrupt_cache_entry_is_computed_anew(tmp_path, images):
+    network = FakeInception()
+    first = fid.cached_statistics(images, network, 64, folder=tmp_path)
+    (entry,) = tmp_path.iterdir()
+    whole = entry.read_bytes()
+    for damaged in (whole[:500], b""):
+        entry.write_bytes(damaged)
+        with pytest.warns(UserWarning, match="damaged: computing them anew"):
+            again = fid.cached_statistics(images, network, 64, folder=tmp_path)
+        np.testing.assert_array_equal(again.sigma, first.sigma)
+    assert network.seen == 450
+    assert entry.read_bytes() == whole
+
+
+def test_a_generator_cannot_be_cached(tmp_path, images):
+    with pytest.raises(fid.Error, match="only once"):
+        fid.cached_statistics(iter([images]), FakeInception(), 64, folder=tmp_path)
+
+
+def test_cache_lives_in_the_user_s_cache_folder(tmp_path, images, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    fid.cached_statistics(images, FakeInception(), 64)
+    assert len(list((tmp_path / "fid" / "statistics").iterdir())) == 1
