@@ -12,7 +12,7 @@ pytestmark = pytest.mark.skipif(
     not os.environ.get("FID_INCEPTION"), reason="FID_INCEPTION names no Inception graph"
 )
 
-# The first six features of `picture()` in pytorch-fid 0.3.0's network (PyTorch 2.13.0, CPU) with
+# The first six features of `picture()` in pytorch-fid 0.3.0's network (PyTorch 2.15.0, CPU) with
 # the weights of 2015-12-05; its input was scaled to the graph's (x - 128) / 128.
 PYTORCH_FID = {
     64: [3.02623224, 1.08367360, 3.26696467, 0.52482826, 2.84221530, 2.07698631],

@@ -1,0 +1,210 @@
+#!/usr/bin/env python3
+"""Measures `fid` against TTUR's own way of running the same graph, on this machine.
+
+    python benchmarks/fid_speed.py --inception classify_image_graph_def.pb
+
+1. Features of 2048 dims: images per second of `fid.Inception` and of the graph as it is in one
+   `tf.compat.v1.Session` at batch 50, in turns, so that both meet the same load; peak memory of
+   either, each in a process of its own.
+2. The distance at d = 2048 against `scipy.linalg.sqrtm`.
+3. Peak memory of streamed statistics at few and at many images.
+
+`--parts speed,distance,memory` chooses among them; the other flags set the sizes.
+"""
+
+import argparse
+import os
+import pathlib
+import statistics
+import subprocess
+import sys
+import time
+import warnings
+from collections.abc import Callable, Iterator
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+
+import numpy as np
+
+import fid
+
+TTUR_BATCH = 50
+Features = Callable[[np.ndarray], np.ndarray]
+
+
+def ttur_way(path: str) -> Features:
+    """uint8 [N, H, W, 3] -> float64 [N, 2048], by the unfolded graph in one session, batch 50."""
+    import tensorflow as tf
+
+    from fid.folding import load_graph_def
+
+    with tf.Graph().as_default() as graph:
+        images = tf.compat.v1.placeholder(tf.float32, [None, None, None, 3])
+        fed = {"ExpandDims:0": images}
+        tf.graph_util.import_graph_def(load_graph_def(path), input_map=fed, name="")
+    session = tf.compat.v1.Session(graph=graph)
+
+    def features(pixels: np.ndarray) -> np.ndarray:
+        result = np.empty((len(pixels), 2048))
+        for start in range(0, len(pixels), TTUR_BATCH):
+            batch = pixels[start : start + TTUR_BATCH].astype(np.float32)
+            values = session.run("pool_3:0", {images: batch})
+            result[start : start + TTUR_BATCH] = values.reshape(len(batch), -1)
+        return result
+
+    return features
+
+
+def our_way(path: str) -> Features:
+    """uint8 [N, H, W, 3] -> float32 [N, 2048], by this package."""
+    return quiet_inception(path).features
+
+
+def quiet_inception(path: str) -> fid.Inception:
+    """The network; which graph it is has no bearing on its speed."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        return fid.Inception(path)
+
+
+WAYS = {"TTUR's way": ttur_way, "fid": our_way}
+
+
+def random_images(count: int, side: int) -> np.ndarray:
+    """uint8 [count, side, side, 3]."""
+    return np.random.default_rng(0).integers(0, 256, (count, side, side, 3), dtype=np.uint8)
+
+
+def measure_speed(options: argparse.Namespace) -> None:
+    """Prints images per second of both ways, in turns, and their largest difference."""
+    images = random_images(options.images, options.side)
+    ways = {name: make(options.inception) for name, make in WAYS.items()}
+    first = {name: way(images[:TTUR_BATCH]) for name, way in ways.items()}  # warm-up
+    theirs, ours = first.values()
+    rates: dict[str, list[float]] = {name: [] for name in ways}
+    for _ in range(options.rounds):
+        for name, way in ways.items():
+            start = time.perf_counter()
+            way(images)
+            rates[name].append(len(images) / (time.perf_counter() - start))
+    ratios = [b / a for a, b in zip(*rates.values(), strict=True)]
+    print(f"\nFeatures of {len(images)} images {options.side} × {options.side}, 2048 dims")
+    print("| way | images/s, median (min..max) of rounds | peak memory |\n|---|---|---|")
+    for name, values in rates.items():
+        spread = f"{statistics.median(values):.2f} ({min(values):.2f}..{max(values):.2f})"
+        print(f"| {name} | {spread} | {peak_memory(options, name):.0f} MB |", flush=True)
+    print(f"speed ratio, median of rounds: {statistics.median(ratios):.2f} ", end="")
+    print(f"({min(ratios):.2f}..{max(ratios):.2f}); largest difference of a feature: ", end="")
+    print(f"{np.abs(ours - theirs).max() / theirs.max():.1e} of the largest")
+
+
+def peak_memory(options: argparse.Namespace, *job: str) -> float:
+    """The peak resident memory, in MB, of a process of its own that does one job of `run_job`."""
+    command = [sys.executable, __file__, "--inception", options.inception, "--job", *job]
+    command += ["--side", str(options.side), "--images", str(options.images)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return float(done.stdout.splitlines()[-1])
+
+
+def run_job(options: argparse.Namespace) -> None:
+    """Does one job and prints this process's peak memory in MB."""
+    name = options.job[0]
+    if name in WAYS:
+        WAYS[name](options.inception)(random_images(options.images, options.side))
+    else:
+        stream = streamed_images(int(options.job[1]))
+        fid.Statistics.from_images(stream, quiet_inception(options.inception), dims=64)
+    print(own_peak())
+
+
+def own_peak() -> float:
+    """This process's peak resident memory in MB, from Linux: getrusage counts the parent's too."""
+    lines = pathlib.Path("/proc/self/status").read_text().splitlines()
+    (kilobytes,) = (line.split()[1] for line in lines if line.startswith("VmHWM:"))
+    return int(kilobytes) / 1024
+
+
+def streamed_images(count: int) -> Iterator[np.ndarray]:
+    """Batches of 8 × 8 images, made as they are asked for."""
+    rng = np.random.default_rng(0)
+    for start in range(0, count, 100):
+        yield rng.integers(0, 256, (min(100, count - start), 8, 8, 3), dtype=np.uint8)
+
+
+def measure_distance(options: argparse.Namespace) -> None:
+    """Prints the seconds of the distance by `fid` and by sqrtm, and how far they agree."""
+    from scipy.linalg import sqrtm
+
+    (mu1, sigma1), (mu2, sigma2) = (moments(options.d, seed) for seed in (0, 1))
+    seconds: dict[str, list[float]] = {"fid": [], "sqrtm": []}
+    for _ in range(options.distance_rounds):
+        start = time.perf_counter()
+        ours = fid.frechet_distance(mu1, sigma1, mu2, sigma2)
+        middle = time.perf_counter()
+        root = sqrtm(sigma1 @ sigma2).real
+        theirs = np.sum((mu1 - mu2) ** 2) + np.trace(sigma1 + sigma2 - 2 * root)
+        seconds["fid"].append(middle - start)
+        seconds["sqrtm"].append(time.perf_counter() - middle)
+    ratios = [b / a for a, b in zip(*seconds.values(), strict=True)]
+    print(f"\nDistance at d = {options.d}, covariances of {2 * options.d} samples")
+    print("| way | seconds, median (min..max) of rounds |\n|---|---|")
+    for name, values in seconds.items():
+        print(
+            f"| {name} | {statistics.median(values):.2f} ({min(values):.2f}..{max(values):.2f}) |"
+        )
+    print(f"speed ratio, median of rounds: {statistics.median(ratios):.1f}; ", end="")
+    print(f"relative difference {abs(ours - theirs) / theirs:.1e}")
+
+
+def moments(d: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """The mean and covariance of 2 d samples whose spread falls by a factor of 400."""
+    rng = np.random.default_rng(seed)
+    turn = np.linalg.qr(rng.normal(size=(d, d)))[0]
+    samples = rng.normal(size=(2 * d, d)) * np.exp(-6 * np.arange(d) / d) @ turn
+    return samples.mean(axis=0), np.cov(samples, rowvar=False)
+
+
+def measure_memory(options: argparse.Namespace) -> None:
+    """Prints the peak memory of streamed statistics at few and at many images."""
+    counts = [int(count) for count in options.memory_images.split(",")]
+    print("\nStreamed statistics of 8 × 8 images, 64 dims")
+    print("| images | peak memory |\n|---|---|")
+    peaks = []
+    for count in counts:
+        peaks.append(peak_memory(options, "stream", str(count)))
+        print(f"| {count:,} | {peaks[-1]:.0f} MB |", flush=True)
+    print(f"growth: {100 * (peaks[-1] / peaks[0] - 1):.1f} %")
+
+
+def parse() -> argparse.Namespace:
+    """The command's arguments."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("-i", "--inception", help="the graph; as fid finds it")
+    parser.add_argument("--parts", default="speed,distance,memory")
+    parser.add_argument("--images", type=int, default=200, help="in a round (200)")
+    parser.add_argument("--side", type=int, default=32, help="of an image (32)")
+    parser.add_argument("--rounds", type=int, default=5, help="of both ways in turn (5)")
+    parser.add_argument("--d", type=int, default=2048, help="of the distance (2048)")
+    parser.add_argument("--distance-rounds", type=int, default=3)
+    parser.add_argument("--memory-images", default="5000,50000", help="few and many")
+    parser.add_argument("--job", nargs="+", help=argparse.SUPPRESS)
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Runs the parts that were asked for."""
+    options = parse()
+    options.inception = str(fid.find_graph(options.inception))
+    if options.job:
+        run_job(options)
+        return
+    parts = {"speed": measure_speed, "distance": measure_distance, "memory": measure_memory}
+    for name in options.parts.split(","):
+        parts[name](options)
+
+
+if __name__ == "__main__":
+    main()
