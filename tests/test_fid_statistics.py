@@ -163,6 +163,15 @@ def test_a_generator_cannot_be_cached(tmp_path, images):
         fid.cached_statistics(iter([images]), FakeInception(), 64, folder=tmp_path)
 
 
+def test_a_cache_that_cannot_be_written_costs_a_warning_only(tmp_path, images):
+    (tmp_path / "file").write_text("")
+    with pytest.warns(UserWarning, match="cannot write"):
+        statistics = fid.cached_statistics(
+            images, FakeInception(), 64, folder=tmp_path / "file" / "cache"
+        )
+    assert statistics.count == 150
+
+
 def test_cache_lives_in_the_user_s_cache_folder(tmp_path, images, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     fid.cached_statistics(images, FakeInception(), 64)

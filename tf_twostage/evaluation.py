@@ -49,7 +49,7 @@ def reconstruction_mse(model: TwoStageVAE, images: np.ndarray, seed: int) -> flo
 
 
 def sample_distances(model: TwoStageVAE, dataset: Dataset, trained: list[int], seed: int) -> dict:
-    """Sliced Wasserstein distances to held-out images, of samples and of training images (floor)."""
+    """Sliced Wasserstein distances to held-out images, of samples and (floor) training images."""
     count = min(SLICED, len(dataset.test), len(dataset.train))
     held_out = as_float(dataset.test[:count])
     found = {

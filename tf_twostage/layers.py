@@ -94,7 +94,7 @@ class ZeroDebiasedBatchNormalization(keras.layers.Layer):
 
     def __init__(
         self,
-        decay: float = recipes.BATCH_NORM_DECAY,
+        decay: float = 0.999,
         epsilon: float = recipes.BATCH_NORM_EPSILON,
         synchronized: bool = False,
         **kwargs,

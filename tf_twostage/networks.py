@@ -39,6 +39,7 @@ class Context(NamedTuple):
     """What the layers of one network share."""
 
     weight_decay: float = 0.0
+    batch_norm_decay: float = 0.999
     synchronized: bool = False
 
     def kernel(self, stddev: float | None = None, truncated: bool = False) -> dict:
@@ -52,8 +53,12 @@ class Context(NamedTuple):
         decay = keras.regularizers.L2(self.weight_decay / 2) if self.weight_decay else None
         return {"kernel_initializer": initializer, "kernel_regularizer": decay}
 
+    def norm_values(self) -> dict:
+        """Keyword arguments of a batch norm."""
+        return {"decay": self.batch_norm_decay, "synchronized": self.synchronized}
+
     def norm(self) -> ZeroDebiasedBatchNormalization:
-        return ZeroDebiasedBatchNormalization(synchronized=self.synchronized)
+        return ZeroDebiasedBatchNormalization(**self.norm_values())
 
 
 class InfoGANEncoder(keras.Model):
@@ -118,7 +123,7 @@ class ResNetEncoder(keras.Model):
         super().__init__(**kwargs)
         kernel = context.kernel()
         conv = {"kernel_size": 3, **kernel}
-        norm = {"synchronized": context.synchronized}
+        norm = context.norm_values()
         filters = recipe.resnet_channels
         layers = [keras.layers.Conv2D(filters, padding="same", **conv)]
         for scale in range(recipe.resnet_scales):
@@ -152,7 +157,7 @@ class ResNetDecoder(keras.Model):
         kernel = context.kernel()
         conv = {"kernel_size": 3, "padding": "same", **kernel}
         block = {"kernel_size": 3, **kernel}
-        norm = {"synchronized": context.synchronized}
+        norm = context.norm_values()
         doublings = max(1, math.ceil(math.log2(max(height, width))) - 1)  # from 2 x 2
         filters = recipe.resnet_channels * 2**doublings
         layers = [
@@ -279,7 +284,7 @@ def first_stage(
 ) -> Network:
     """Unbuilt encoder and decoder of stage 1 for images [H, W, C] in 0..1."""
     check_image_shape(recipe.network, tuple(image_shape))
-    context = Context(recipe.weight_decay, synchronized)
+    context = Context(recipe.weight_decay, recipe.batch_norm_decay, synchronized)
     if recipe.network == "infogan":
         return Network(
             InfoGANEncoder(recipe.latent_dim, context), InfoGANDecoder(image_shape, context)
