@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -137,13 +138,14 @@ def compare(
 
 def is_statistics(path: str | os.PathLike) -> bool:
     """Whether the path is an `.npz` that holds `mu` and `sigma`."""
-    import zipfile
-
     path = Path(path)
-    if path.suffix != ".npz" or not zipfile.is_zipfile(path):
+    if path.suffix != ".npz":
         return False
-    with zipfile.ZipFile(path) as archive:
-        return {"mu.npy", "sigma.npy"} <= set(archive.namelist())
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return {"mu.npy", "sigma.npy"} <= set(archive.namelist())
+    except (OSError, zipfile.BadZipFile):
+        return False  # whoever opens it says what is wrong
 
 
 def _load_statistics(side: Any) -> Any:

@@ -12,12 +12,14 @@ and downloaded into the cache folder if it is in none of them.
 """
 
 import hashlib
+import http.client
 import os
 import sys
 import tarfile
 import tempfile
 import time
 import urllib.request
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -128,7 +130,7 @@ def download_graph(
             if git_blob_id(graph) != blob_id:
                 raise Error(f"{url} holds another graph than TTUR's; {_advice()}")
             os.replace(graph, target)
-    except (OSError, EOFError, tarfile.TarError) as error:
+    except (OSError, EOFError, tarfile.TarError, zlib.error, http.client.HTTPException) as error:
         reason = " ".join(str(error).split())
         raise Error(f"could not download the Inception graph ({reason}): {_advice()}") from None
     return target

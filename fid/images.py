@@ -4,6 +4,7 @@ import hashlib
 import itertools
 import os
 import zipfile
+import zlib
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -85,7 +86,7 @@ class Npz:
                     count = min(_CHUNK, len(self) - start)
                     values = np.frombuffer(file.read(count * step), self.dtype)
                     yield values.reshape(count, *self.shape[1:])
-        except (OSError, ValueError, zipfile.BadZipFile, zipfile.zlib.error) as error:
+        except (OSError, ValueError, zipfile.BadZipFile, zlib.error) as error:
             raise error if isinstance(error, Error) else _unreadable(self.path) from None
 
 

@@ -13,10 +13,12 @@ _BLOCK = 1024  # rows of distances at a time
 
 @dataclass(frozen=True)
 class PrecisionRecall:
-    """Attributes:
-    precision: the share of generated images inside the real ones' manifold, 0..1.
-    recall: the share of real images inside the generated ones' manifold, 0..1.
-    k: the neighbour whose distance is the radius.
+    """How two sets of images overlap.
+
+    Attributes:
+        precision: the share of generated images inside the real ones' manifold, 0..1.
+        recall: the share of real images inside the generated ones' manifold, 0..1.
+        k: the neighbour whose distance is the radius.
     """
 
     precision: float

@@ -3,6 +3,7 @@
 import hashlib
 import os
 import zipfile
+import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ from fid.inception import Inception, check_dims
 
 _BLOCK = 512  # features are added up in blocks of this many, however they arrive
 _CACHE_VERSION = 1
+_ZIP_ERRORS = (zipfile.BadZipFile, zlib.error)
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +55,7 @@ class Statistics:
 
         Raises:
             Error: fewer than 2 rows; another shape; infinite or NaN values. Warns, with a
-                `UserWarning`, where there are no more rows than dims: the covariance is singular.
+                `UserWarning`, where there are fewer rows than dims: the covariance is singular.
         """
         moments = _Moments()
         for block in _blocks([features] if isinstance(features, np.ndarray) else features):
@@ -116,7 +118,7 @@ class Statistics:
             raise Error(f"{path} holds no statistics: mu and sigma are not both there") from None
         except FileNotFoundError:
             raise Error(f"no statistics at {path}") from None
-        except (OSError, ValueError, EOFError, TypeError, AttributeError, zipfile.BadZipFile):
+        except (OSError, ValueError, EOFError, TypeError, IndexError, *_ZIP_ERRORS):
             raise Error(f"{path} cannot be read as an .npz of statistics: it is damaged") from None
         if mu.ndim != 1 or sigma.shape != (len(mu), len(mu)):
             raise Error(f"{path} holds mu of shape {mu.shape} and sigma of {sigma.shape}")
@@ -195,7 +197,10 @@ def cached_statistics(
     if (entry := _cache_entry(path, dims)) is not None:
         return entry
     statistics = Statistics.from_images(images, network, *options, progress=progress)
-    statistics.save(path)
+    try:
+        statistics.save(path)
+    except Error as error:
+        warn(f"{error}: the next run will compute them anew")
     return statistics
 
 
