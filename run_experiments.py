@@ -11,7 +11,7 @@ A run that was stopped goes on where it was when the same command is given again
 import dataclasses
 import sys
 
-from absl import app, flags
+from absl import app, flags, logging
 
 from tf_twostage import recipes
 from tf_twostage.errors import InputError
@@ -37,6 +37,10 @@ flags.DEFINE_string("output_dir", "runs", "Where run folders go.")
 flags.DEFINE_string("data_dir", None, "Where TensorFlow Datasets keeps its sets.")
 flags.DEFINE_string("celeba_dir", None, "CelebA's own files, in place of TensorFlow Datasets'.")
 flags.DEFINE_float("epochs_scale", 1.0, "Fraction of the recipe's epochs to train.")
+flags.DEFINE_enum("fid", None, ["on", "off"], "Measure FIDs; by default on the paper's data sets.")
+flags.DEFINE_string("inception", None, "Path of TTUR's Inception graph; by default found by fid.")
+flags.DEFINE_integer("fid_dims", 2048, "Width of the Inception features: 2048 | 768 | 192 | 64.")
+flags.DEFINE_integer("fid_images", 10_000, "Images on either side of an FID.", lower_bound=2)
 flags.DEFINE_bool("jit_compile", True, "Compile the training step with XLA.")
 flags.DEFINE_bool("dry_run", False, "Print the whole plan and stop.")
 
@@ -63,6 +67,8 @@ _define_overrides()
 def main(argv: list[str]) -> None:
     if len(argv) > 1:
         sys.exit(f"error: unexpected argument {argv[1]!r}: every option is a flag, see --help")
+    if not FLAGS["verbosity"].present:
+        logging.set_verbosity(logging.WARNING)  # of TensorFlow's Python side
     names = [field.name for field in dataclasses.fields(recipes.Recipe) if field.name in FLAGS]
     overrides = {name: FLAGS[name].value for name in names if FLAGS[name].value is not None}
     try:

@@ -11,7 +11,7 @@ from fid.distance import Result, compare, compute
 from fid.errors import Error
 from fid.frechet import frechet_distance
 from fid.graph import TTUR_BLOB_ID, cache_folder, find_graph, git_blob_id
-from fid.inception import Inception
+from fid.inception import Inception, check_dims
 from fid.kernel import KID, kid
 from fid.manifold import PrecisionRecall, precision_recall
 from fid.protocols import PROTOCOLS, plain, quantize, stretch
@@ -30,6 +30,7 @@ __all__ = [
     "Statistics",
     "cache_folder",
     "cached_statistics",
+    "check_dims",
     "compare",
     "compute",
     "find_graph",

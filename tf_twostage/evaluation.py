@@ -1,10 +1,17 @@
 """Scores a trained model: reconstruction, active dimensions, distance of samples from real ones."""
 
+import dataclasses
+import sys
+from collections.abc import Callable, Iterator
+
+import keras
 import numpy as np
 
+import fid
 from tf_twostage import diagnostics
 from tf_twostage.datasets import Dataset
 from tf_twostage.distances import sliced_wasserstein
+from tf_twostage.errors import InputError
 from tf_twostage.networks import Posterior
 from tf_twostage.two_stage import TwoStageVAE, as_float
 
@@ -60,3 +67,118 @@ def sample_distances(model: TwoStageVAE, dataset: Dataset, trained: list[int], s
         found["factor"] = found["stage1"] / found["stage2"]
     floor = sliced_wasserstein(as_float(dataset.train[:count]), held_out)
     return found | {"train_vs_test": floor, "images": count}
+
+
+@dataclasses.dataclass(frozen=True)
+class FidSetting:
+    """How FIDs are measured."""
+
+    inception: str | None = None  # path of the graph; None: where `fid.find_graph` finds it
+    dims: int = 2048
+    protocol: str = "plain"  # the one whose numbers stand first; both are measured
+    images: int = 10_000  # on either side, at most; Table 1 has 10,000
+    note: str = ""  # what was done to the real images, part of the cache's key
+
+
+def check_fid(setting: FidSetting) -> None:
+    """Makes sure, before any training, that FIDs can be measured in the end.
+
+    Raises:
+      InputError: the Inception graph cannot be had, or the dims are unknown.
+    """
+    try:
+        fid.check_dims(setting.dims)
+        fid.find_graph(setting.inception)
+    except fid.Error as error:
+        raise InputError(f"{error} (or train without: --fid off)") from None
+
+
+def fid_scores(
+    model: TwoStageVAE, dataset: Dataset, trained: list[int], setting: FidSetting, seed: int
+) -> dict:
+    """FIDs of reconstructions and samples against held-out images, under every protocol.
+
+    The held-out images are all, or a fixed random choice where there are more than
+    `setting.images`; as many samples are drawn. Real statistics are cached for the next run.
+
+    Returns:
+      The `fid` part of `metrics.json`: {"protocol", "dims", "inception_git_blob",
+      "comparable_with_table1", "images", "reconstruction", "stage1", "stage2", "training_images"
+      (the floor), "protocols": {name: {"reconstruction", ...}}}.
+
+    Raises:
+      InputError: the graph or an image set is not usable.
+    """
+    try:
+        return _fid_scores(model, dataset, trained, setting, seed)
+    except fid.Error as error:
+        raise InputError(str(error)) from None
+
+
+def _fid_scores(model, dataset, trained, setting, seed) -> dict:
+    inception = fid.Inception(setting.inception)
+    real_images = _choose(dataset.test, setting.images)
+    count = len(real_images)
+    real = fid.cached_statistics(
+        real_images, inception, setting.dims, extra=setting.note, progress=_bar("real", count)
+    )
+    generated = {"reconstruction": lambda: _reconstructions(model, real_images, seed)}
+    for stage in trained:
+        generated[f"stage{stage}"] = lambda stage=stage: _samples(model, count, seed, stage)
+    results = {
+        protocol: {
+            name: _fid(
+                make(), real, inception, setting.dims, protocol, f"{name}, {protocol}", count
+            )
+            for name, make in generated.items()
+        }
+        for protocol in fid.PROTOCOLS
+    }
+    floor = fid.cached_statistics(
+        _choose(dataset.train, count), inception, setting.dims, progress=_bar("training", count)
+    )
+    values = {p: {n: float(result) for n, result in rs.items()} for p, rs in results.items()}
+    first = results[setting.protocol]["stage1"]
+    return {
+        "protocol": setting.protocol,
+        "dims": setting.dims,
+        "inception_git_blob": inception.git_blob_id,
+        "comparable_with_table1": first.comparable_with_table1 and count == 10_000,
+        "images": count,
+        **values[setting.protocol],
+        "training_images": float(fid.compare(real, floor, setting.dims)),
+        "protocols": values,
+    }
+
+
+def _fid(images, real, inception, dims, protocol, label, count) -> fid.Result:
+    statistics = fid.Statistics.from_images(
+        images, inception, dims, protocol, "generated", progress=_bar(label, count)
+    )
+    return fid.compare(real, statistics, dims, protocol)
+
+
+def _choose(images: np.ndarray, count: int) -> np.ndarray:
+    """All images, or a random choice that is the same in every run."""
+    if len(images) <= count:
+        return images
+    return images[np.sort(np.random.default_rng(0).choice(len(images), count, replace=False))]
+
+
+def _samples(model: TwoStageVAE, count: int, seed: int, stage: int) -> Iterator[np.ndarray]:
+    z = model.sample_latents(count, seed, stage)
+    for start in range(0, count, 1000):
+        yield 255 * model.decode(z[start : start + 1000])
+
+
+def _reconstructions(model: TwoStageVAE, images: np.ndarray, seed: int) -> Iterator[np.ndarray]:
+    for start in range(0, len(images), 1000):
+        yield 255 * model.reconstruct(images[start : start + 1000], seed + start)
+
+
+def _bar(label: str, count: int) -> Callable[[int], None] | None:
+    """A progress bar where someone watches."""
+    if not sys.stdout.isatty():
+        return None
+    print(f"FID: {label} images")
+    return keras.utils.Progbar(count, unit_name="image").update

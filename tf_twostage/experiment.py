@@ -41,6 +41,10 @@ class Options:
     output_dir: str = "runs"
     data_dir: str | None = None
     celeba_dir: str | None = None
+    fid: str | None = None
+    inception: str | None = None
+    fid_dims: int = 2048
+    fid_images: int = 10_000
     jit_compile: bool = True
     dry_run: bool = False
 
@@ -48,6 +52,11 @@ class Options:
     def stages(self) -> list[int]:
         """The stages to train."""
         return [1, 2] if self.stage == "both" else [int(self.stage)]
+
+    @property
+    def measures_fid(self) -> bool:
+        """Whether FIDs are asked for: by default for the paper's data sets."""
+        return (self.fid or _on(self.dataset in recipes.PAPER_DATASETS)) == "on"
 
 
 def run(options: Options) -> dict:
@@ -59,6 +68,8 @@ def run(options: Options) -> dict:
     outline = _outline(options)
     recipe = recipe_for(options, outline.train_images)
     _check_trainable(recipe, options.dataset, outline.image_shape, outline.train_images)
+    if options.measures_fid and not options.dry_run:
+        evaluation.check_fid(fid_setting(options, recipe))
     if options.dry_run:
         print(plan(options, recipe, outline))
         return {}
@@ -74,6 +85,21 @@ def recipe_for(options: Options, train_images: int) -> recipes.Recipe:
         train_images,
         epochs_scale=options.epochs_scale,
         **options.overrides,
+    )
+
+
+def _on(yes: bool) -> str:
+    return "on" if yes else "off"
+
+
+def fid_setting(options: Options, recipe: recipes.Recipe) -> evaluation.FidSetting:
+    """How this run measures FIDs."""
+    return evaluation.FidSetting(
+        options.inception,
+        options.fid_dims,
+        recipe.fid_protocol,
+        options.fid_images,
+        "through JPEG" if recipe.jpeg else "",
     )
 
 
@@ -114,7 +140,7 @@ class Trial:
     def run(self) -> dict:
         """Trains what is asked for and not yet done, then scores and draws."""
         self.folder.open(self.config())
-        print(f"run folder: {self.path}")
+        print(f"run folder: {self.path}", flush=True)
         self.model = TwoStageVAE(self.recipe, self.dataset.image_shape, self.seed)
         if 2 in self.options.stages and 1 not in self.options.stages:
             self.model.load_stage(self.path, 1)
@@ -147,7 +173,7 @@ class Trial:
             print(f"stage {stage}: already trained")
             self.model.load_stage(self.path, stage)
             return
-        print(f"stage {stage}: {_in_words(self.recipe.schedule(stage))}")
+        print(f"stage {stage}: {_in_words(self.recipe.schedule(stage))}", flush=True)
         model = self.model.stage(stage)
         steps = batches.steps_per_epoch(len(self.dataset.train), self.recipe.batch_size)
         training.fit_stage(
@@ -187,7 +213,7 @@ class Trial:
     def finish(self) -> dict:
         """Scores the model and writes metrics, pictures, SavedModel and report."""
         start = time.perf_counter()
-        print("scoring")
+        print("scoring", flush=True)
         trained = sorted(self.model.trained)
         posterior = self.posterior()
         metrics = evaluation.evaluate(self.model, self.dataset, posterior, trained, self.seed)
@@ -196,6 +222,12 @@ class Trial:
             self.path, self.model, self.dataset.test, posterior.mean, posterior.stddev, self.seed
         )
         export.export_saved_model(self.model, self.path / "saved_model" / "1")
+        metrics["fid"] = None
+        if self.options.measures_fid:
+            setting = fid_setting(self.options, self.recipe)
+            metrics["fid"] = evaluation.fid_scores(
+                self.model, self.dataset, trained, setting, self.seed
+            )
         metrics |= self.training_facts(trained)
         metrics["seconds"]["evaluation"] = time.perf_counter() - start
         metrics["seconds"]["total"] = sum(metrics["seconds"].values())
@@ -272,12 +304,27 @@ def summary(metrics: dict, path: pathlib.Path, page: pathlib.Path) -> str:
         )
     lines += [
         f"  training images         {distances['train_vs_test']:.4f}   the floor",
+        *_fid_lines(metrics["fid"]),
         "",
         f"page:     {page}",
         f"pictures: {path / 'images'}",
         f"served:   {path / 'saved_model' / '1'}",
     ]
     return "\n".join(lines)
+
+
+def _fid_lines(fid: dict | None) -> list[str]:
+    if not fid:
+        return []
+    graph = "" if fid["comparable_with_table1"] else ", NOT comparable with published numbers"
+    title = f"FID, {fid['dims']} dims, {fid['images']:,} images{graph}:"
+    names = [n for n in ("reconstruction", "stage1", "stage2") if n in fid]
+    rows = [
+        f"  {name:<24}"
+        + "   ".join(f"{p} {fid['protocols'][p][name]:.2f}" for p in fid["protocols"])
+        for name in names
+    ]
+    return [title, *rows, f"  training images         {fid['training_images']:.2f}   the floor"]
 
 
 def plan(options: Options, recipe: recipes.Recipe, outline: datasets.Outline) -> str:
@@ -301,6 +348,7 @@ def plan(options: Options, recipe: recipes.Recipe, outline: datasets.Outline) ->
             f"{schedule.epochs * steps:,} steps ({steps:,} an epoch): {_in_words(schedule)}"
         )
     lines += [
+        f"FID         {_on(options.measures_fid)}",
         f"values      {', '.join(f'{k}={v}' for k, v in dataclasses.asdict(recipe).items())}",
         f"run folder  {run_path(options, recipe)}",
     ]

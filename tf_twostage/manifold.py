@@ -26,9 +26,9 @@ TRUE_DIM = len(FACTORS)
 TRAIN_IMAGES, TEST_IMAGES = 10_000, 2_000
 DATA_SEED = 0  # of the data set; a trial's seed does not change it
 
-RING = (2.8, 3.2, 3.6)  # least, likeliest and greatest distance of the centre from the middle
-MINOR_AXES, MINOR_SPREAD = (1.1, 1.7), 0.12  # triangular within each cluster
-ANGLES, ANGLE_SPREAD = np.deg2rad((-45.0, 0.0, 45.0)), np.deg2rad(10.0)
+RING = (2.4, 3.2, 4.0)  # least, likeliest and greatest distance of the centre from the middle
+MINOR_AXES, MINOR_SPREAD = (1.1, 1.8), 0.2  # triangular within each cluster
+ANGLES, ANGLE_SPREAD = np.deg2rad((-45.0, 0.0, 45.0)), np.deg2rad(14.0)
 BRIGHTNESS = (0.5, 1.0)
 ASPECT = 2.0  # a / b, far enough from 1 for the angle to show at any size
 EDGE = 0.3  # pixels

@@ -112,11 +112,11 @@ QUICK_LOG_GAMMA = -1.0
 QUICK_BATCH_NORM_DECAY = 0.99
 # [ours] The built-in images are small and simple: fewer steps, a higher rate, less capacity.
 QUICK_MANIFOLD = {
-    "steps": (2_800, 9_000),
-    "halvings": 4,
+    "steps": (2_800, 40_000),
+    "halvings": 3,
     "learning_rate": 3e-3,
-    "latent_dim": 16,  # three times the true 5
-    "second_stage_width": 256,
+    "latent_dim": 10,  # twice the true 5
+    "second_stage_width": 128,
 }
 
 
