@@ -103,7 +103,7 @@ def test_metrics_and_config(finished):
     assert distances["factor"] == pytest.approx(distances["stage1"] / distances["stage2"])
     config = json.loads((finished / "config.json").read_text())
     assert config["recipe"]["batch_size"] == 20
-    assert config["overrides"] == TINY | {"epochs_scale": 1.0}
+    assert config["overrides"] == TINY
     assert config["environment"]["tensorflow"] == tf.__version__
 
 
@@ -215,7 +215,10 @@ def test_a_diverging_run_keeps_its_last_good_checkpoint(images, tmp_path):
 
 
 def test_bernoulli_and_fixed_gamma_have_their_own_folders(images, tmp_path):
-    for overrides, kind in (({"likelihood": "bernoulli"}, "bernoulli"), ({"gamma": "fixed"}, "fixed")):
+    for overrides, kind in (
+        ({"likelihood": "bernoulli"}, "bernoulli"),
+        ({"gamma": "fixed"}, "fixed"),
+    ):
         chosen = options(images, tmp_path, overrides=overrides | {"stage1_epochs": 1}, stage="1")
         metrics = experiment.run(chosen)
         assert metrics["gamma"] == 1.0
@@ -251,3 +254,30 @@ def test_help_lists_the_flags():
     done = command_line("--help")
     for flag in ("--dataset", "--stage", "--recipe", "--gamma", "--batch_size", "--[no]dry_run"):
         assert flag in done.stdout
+
+
+@pytest.mark.slow
+def test_the_default_run_shows_what_the_theory_says(tmp_path):
+    """The built-in images: gamma falls, r dimensions stay, stage 2 samples closer than stage 1."""
+    metrics = experiment.run(experiment.Options(output_dir=str(tmp_path)))
+    assert metrics["gamma"] < 5e-3
+    assert metrics["active_dimensions"] == metrics["true_dimensions"] == manifold.TRUE_DIM
+    superfluous = [value for value in metrics["lambda"] if value >= 0.1]
+    assert min(superfluous) > 0.7
+    assert metrics["sliced_wasserstein"]["factor"] > 1.2
+
+
+@pytest.mark.slow
+def test_a_process_killed_at_any_moment_resumes_bit_for_bit(images, tmp_path):
+    """With the compiled step that users have, and SIGKILL."""
+    flags = [f"--{key}={value}" for key, value in (TINY | {"stage1_epochs": 6}).items()]
+    folders = {}
+    for name, kills in (("whole", ()), ("killed", (14, 18))):
+        command = ["--dataset", images, "--output_dir", tmp_path / name, *flags]
+        for seconds in kills:
+            with pytest.raises(subprocess.TimeoutExpired):
+                command_line(*command, timeout=seconds)
+        done = command_line(*command)
+        assert done.returncode == 0, done.stderr
+        (folders[name],) = (path.parent for path in (tmp_path / name).rglob("config.json"))
+    assert_same(weights(folders["whole"]), weights(folders["killed"]))

@@ -143,7 +143,9 @@ def test_a_nan_stops_the_run_names_the_term_and_keeps_the_last_good_checkpoint(t
     fit(tmp_path, recipe=dataclasses.replace(RECIPE, stage2_epochs=1))
     path = tmp_path / "checkpoints" / "stage2.training.weights.h5"
     good = path.read_bytes()
-    with pytest.raises(training.DivergedError, match=r"stage 2 diverged.* reconstruction term is nan"):
+    with pytest.raises(
+        training.DivergedError, match=r"stage 2 diverged.* reconstruction term is nan"
+    ):
         fit(tmp_path, mean=np.full_like(MEAN, np.nan))
     assert path.read_bytes() == good
 

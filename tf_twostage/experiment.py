@@ -54,6 +54,12 @@ class Options:
         return [1, 2] if self.stage == "both" else [int(self.stage)]
 
     @property
+    def changes(self) -> dict:
+        """What differs from the recipe as it stands."""
+        scaled = {} if self.epochs_scale == 1 else {"epochs_scale": self.epochs_scale}
+        return self.overrides | scaled
+
+    @property
     def measures_fid(self) -> bool:
         """Whether FIDs are asked for: by default for the paper's data sets."""
         return (self.fid or _on(self.dataset in recipes.PAPER_DATASETS)) == "on"
@@ -117,11 +123,8 @@ def run_path(options: Options, recipe: recipes.Recipe) -> pathlib.Path:
     """`<output_dir>/<dataset>/<recipe>-<network>-<gamma>[+override=value...]/trial_000`."""
     kind = recipe.gamma if recipe.likelihood == "gaussian" else recipe.likelihood
     named = {"network", "gamma", "likelihood"}
-    changed = {key: value for key, value in options.overrides.items() if key not in named}
-    if options.epochs_scale != 1:
-        changed["epochs_scale"] = options.epochs_scale
-    setting = f"{recipe.name}-{recipe.network}-{kind}"
-    setting += "".join(f"+{key}={value}" for key, value in sorted(changed.items()))
+    changed = [f"+{k}={v}" for k, v in sorted(options.changes.items()) if k not in named]
+    setting = f"{recipe.name}-{recipe.network}-{kind}{''.join(changed)}"
     root = pathlib.Path(options.output_dir).expanduser()
     return root / datasets.run_name(options.dataset) / setting / "trial_000"
 
@@ -154,7 +157,7 @@ class Trial:
         """What `config.json` records."""
         return {
             "recipe": dataclasses.asdict(self.recipe),
-            "overrides": self.options.overrides | {"epochs_scale": self.options.epochs_scale},
+            "overrides": self.options.changes,
             "dataset": {
                 "name": self.dataset.name,
                 "version": self.dataset.version,
