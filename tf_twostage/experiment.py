@@ -9,6 +9,7 @@ import numpy as np
 
 from tf_twostage import (
     batches,
+    console,
     datasets,
     evaluation,
     export,
@@ -62,7 +63,7 @@ class Options:
     @property
     def measures_fid(self) -> bool:
         """Whether FIDs are asked for: by default for the paper's data sets."""
-        return (self.fid or _on(self.dataset in recipes.PAPER_DATASETS)) == "on"
+        return (self.fid or console.on_or_off(self.dataset in recipes.PAPER_DATASETS)) == "on"
 
 
 def run(options: Options) -> dict:
@@ -77,7 +78,7 @@ def run(options: Options) -> dict:
     if options.measures_fid and not options.dry_run:
         evaluation.check_fid(fid_setting(options, recipe))
     if options.dry_run:
-        print(plan(options, recipe, outline))
+        print(console.plan(options, recipe, outline, run_path(options, recipe)))
         return {}
     dataset = load_dataset(options, recipe)
     return Trial(options, recipe, dataset).run()
@@ -92,10 +93,6 @@ def recipe_for(options: Options, train_images: int) -> recipes.Recipe:
         epochs_scale=options.epochs_scale,
         **options.overrides,
     )
-
-
-def _on(yes: bool) -> str:
-    return "on" if yes else "off"
 
 
 def fid_setting(options: Options, recipe: recipes.Recipe) -> evaluation.FidSetting:
@@ -176,7 +173,9 @@ class Trial:
             print(f"stage {stage}: already trained")
             self.model.load_stage(self.path, stage)
             return
-        print(f"stage {stage}: {_in_words(self.recipe.schedule(stage))}", flush=True)
+        print(
+            f"stage {stage}: {console.schedule_in_words(self.recipe.schedule(stage))}", flush=True
+        )
         model = self.model.stage(stage)
         steps = batches.steps_per_epoch(len(self.dataset.train), self.recipe.batch_size)
         training.fit_stage(
@@ -236,7 +235,7 @@ class Trial:
         metrics["seconds"]["total"] = sum(metrics["seconds"].values())
         self.folder.write("metrics.json", metrics)
         page = report.write_report(self.path)
-        print(summary(metrics, self.path, page))
+        print(console.summary(metrics, self.path, page))
         return metrics
 
     def draw(self, trained: list[int]) -> None:
@@ -284,85 +283,6 @@ class SampleGrids(keras.callbacks.Callback):
         z = first if self.stage == 1 else model.latents_from(first, noise)
         name = f"stage{self.stage}_epoch_{epoch + 1:04d}.png"
         figures.save_grid(self.trial.path / "images" / "training" / name, model.decode(z))
-
-
-def summary(metrics: dict, path: pathlib.Path, page: pathlib.Path) -> str:
-    """The closing lines of a run: numbers to judge, and where everything lies."""
-    true = metrics["true_dimensions"]
-    lines = [
-        "",
-        f"gamma (decoder variance)  {metrics['gamma']:.2e}   1 at the start; Theorem 3: toward 0",
-        f"active dimensions         {metrics['active_dimensions']} of {metrics['latent_dim']}"
-        + (f"   the images have {true}" if true else ""),
-    ]
-    distances = metrics["sliced_wasserstein"]
-    lines += [
-        "sliced Wasserstein distance to held-out images:",
-        f"  stage-1 samples         {distances['stage1']:.4f}",
-    ]
-    if "stage2" in distances:
-        lines.append(
-            f"  stage-2 samples         {distances['stage2']:.4f}   "
-            f"{distances['factor']:.1f} times closer than stage 1"
-        )
-    lines += [
-        f"  training images         {distances['train_vs_test']:.4f}   the floor",
-        *_fid_lines(metrics["fid"]),
-        "",
-        f"page:     {page}",
-        f"pictures: {path / 'images'}",
-        f"served:   {path / 'saved_model' / '1'}",
-    ]
-    return "\n".join(lines)
-
-
-def _fid_lines(fid: dict | None) -> list[str]:
-    if not fid:
-        return []
-    graph = "" if fid["comparable_with_table1"] else ", NOT comparable with published numbers"
-    title = f"FID, {fid['dims']} dims, {fid['images']:,} images{graph}:"
-    names = [n for n in ("reconstruction", "stage1", "stage2") if n in fid]
-    rows = [
-        f"  {name:<24}"
-        + "   ".join(f"{p} {fid['protocols'][p][name]:.2f}" for p in fid["protocols"])
-        for name in names
-    ]
-    return [title, *rows, f"  training images         {fid['training_images']:.2f}   the floor"]
-
-
-def plan(options: Options, recipe: recipes.Recipe, outline: datasets.Outline) -> str:
-    """What a run would do, for `--dry_run`."""
-    source = datasets.describe(
-        options.dataset, data_dir=options.data_dir, celeba_dir=options.celeba_dir
-    )
-    model = TwoStageVAE(recipe, outline.image_shape, options.seed)
-    steps = batches.steps_per_epoch(outline.train_images, recipe.batch_size)
-    lines = [
-        f"data set    {options.dataset}: {source}",
-        f"images      {outline.train_images:,} for training, {outline.test_images:,} held out, "
-        f"{' x '.join(map(str, outline.image_shape))}",
-        f"recipe      {recipe.name}, network {recipe.network}, gamma {recipe.gamma}, "
-        f"likelihood {recipe.likelihood}, seed {options.seed}",
-    ]
-    for stage in options.stages:
-        schedule = recipe.schedule(stage)
-        lines.append(
-            f"stage {stage}     {model.stage(stage).count_params():,} parameters, "
-            f"{schedule.epochs * steps:,} steps ({steps:,} an epoch): {_in_words(schedule)}"
-        )
-    lines += [
-        f"FID         {_on(options.measures_fid)}",
-        f"values      {', '.join(f'{k}={v}' for k, v in dataclasses.asdict(recipe).items())}",
-        f"run folder  {run_path(options, recipe)}",
-    ]
-    return "\n".join(lines)
-
-
-def _in_words(schedule: recipes.Schedule) -> str:
-    return (
-        f"{schedule.epochs} epochs, learning rate {schedule.learning_rate:g} "
-        f"halved every {schedule.halve_every}"
-    )
 
 
 def _outline(options: Options) -> datasets.Outline:

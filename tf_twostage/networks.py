@@ -61,6 +61,31 @@ class Context(NamedTuple):
         return ZeroDebiasedBatchNormalization(**self.norm_values())
 
 
+class HeadedEncoder(keras.Model):
+    """`body`, then two dense heads: the mean and the logarithm of the standard deviation."""
+
+    def __init__(self, body: keras.Sequential, latent_dim: int, kernel: dict, **kwargs):
+        super().__init__(**kwargs)
+        self.body = body
+        self.mean = keras.layers.Dense(latent_dim, **kernel)
+        self.log_stddev = keras.layers.Dense(latent_dim, **kernel)
+
+    def call(self, x, training=False):
+        hidden = self.body(x, training=training)
+        return Posterior(self.mean(hidden), ops.exp(self.log_stddev(hidden)))
+
+
+class ImageDecoder(keras.Model):
+    """`body`, then a sigmoid: images in 0..1."""
+
+    def __init__(self, body: keras.Sequential, **kwargs):
+        super().__init__(**kwargs)
+        self.body = body
+
+    def call(self, z, training=False):
+        return ops.sigmoid(self.body(z, training=training))
+
+
 class InfoGANEncoder(keras.Model):
     """conv 64 -> conv 128 -> dense 1024 -> dense 2 kappa, all spectrally normalised."""
 
@@ -88,15 +113,14 @@ class InfoGANEncoder(keras.Model):
         return Posterior(mean, recipes.SD_FLOOR + ops.softplus(raw))
 
 
-class InfoGANDecoder(keras.Model):
+class InfoGANDecoder(ImageDecoder):
     """dense 1024 -> dense 128 H/4 W/4 -> deconv 64 -> deconv C -> sigmoid."""
 
     def __init__(self, image_shape: tuple[int, int, int], context: Context, **kwargs):
-        super().__init__(**kwargs)
         height, width, channels = image_shape
         start = (height // 4, width // 4, 128)
         kernel = context.kernel(recipes.INITIAL_STDDEV)
-        self.body = keras.Sequential(
+        body = keras.Sequential(
             [
                 keras.layers.Dense(1024, **kernel, name="dense1"),
                 context.norm(),
@@ -111,16 +135,13 @@ class InfoGANDecoder(keras.Model):
                 keras.layers.Conv2DTranspose(channels, 4, 2, "same", **kernel, name="deconv4"),
             ]
         )
-
-    def call(self, z, training=False):
-        return ops.sigmoid(self.body(z, training=training))
+        super().__init__(body, **kwargs)
 
 
-class ResNetEncoder(keras.Model):
+class ResNetEncoder(HeadedEncoder):
     """Figure 12: scales of two residual blocks, halved in between, then a fully connected one."""
 
     def __init__(self, latent_dim: int, recipe: recipes.Recipe, context: Context, **kwargs):
-        super().__init__(**kwargs)
         kernel = context.kernel()
         conv = {"kernel_size": 3, **kernel}
         norm = context.norm_values()
@@ -135,16 +156,10 @@ class ResNetEncoder(keras.Model):
             keras.layers.Flatten if recipe.resnet_flatten else keras.layers.GlobalAveragePooling2D
         )
         layers += [pool(), *(DenseResidualBlock(512, kernel) for _ in range(2))]
-        self.body = keras.Sequential(layers)
-        self.mean = keras.layers.Dense(latent_dim, **kernel)
-        self.log_stddev = keras.layers.Dense(latent_dim, **kernel)
-
-    def call(self, x, training=False):
-        hidden = self.body(x, training=training)
-        return Posterior(self.mean(hidden), ops.exp(self.log_stddev(hidden)))
+        super().__init__(keras.Sequential(layers), latent_dim, kernel, **kwargs)
 
 
-class ResNetDecoder(keras.Model):
+class ResNetDecoder(ImageDecoder):
     """Figure 12: dense to 2 x 2, then per scale a deconvolution and two residual blocks.
 
     Deviation: a side that is no power of two (28) is the middle of the next one (32); neither the
@@ -152,7 +167,6 @@ class ResNetDecoder(keras.Model):
     """
 
     def __init__(self, image_shape, recipe: recipes.Recipe, context: Context, **kwargs):
-        super().__init__(**kwargs)
         height, width, channels = image_shape
         kernel = context.kernel()
         conv = {"kernel_size": 3, "padding": "same", **kernel}
@@ -172,17 +186,13 @@ class ResNetDecoder(keras.Model):
             keras.layers.Conv2D(channels, **conv),
             keras.layers.CenterCrop(height, width),
         ]
-        self.body = keras.Sequential(layers)
-
-    def call(self, z, training=False):
-        return ops.sigmoid(self.body(z, training=training))
+        super().__init__(keras.Sequential(layers), **kwargs)
 
 
-class WAEEncoder(keras.Model):
+class WAEEncoder(HeadedEncoder):
     """The WAE paper's CelebA network (64 x 64 x 3): four 5 x 5 convolutions, 128 to 1024."""
 
     def __init__(self, latent_dim: int, context: Context, **kwargs):
-        super().__init__(**kwargs)
         kernel = context.kernel()
         layers = []
         for filters, stride in ((128, 1), (256, 2), (512, 2), (1024, 2)):
@@ -191,20 +201,14 @@ class WAEEncoder(keras.Model):
                 context.norm(),
                 keras.layers.ReLU(),
             ]
-        self.body = keras.Sequential([*layers, keras.layers.Flatten()])
-        self.mean = keras.layers.Dense(latent_dim, **kernel)
-        self.log_stddev = keras.layers.Dense(latent_dim, **kernel)
-
-    def call(self, x, training=False):
-        hidden = self.body(x, training=training)
-        return Posterior(self.mean(hidden), ops.exp(self.log_stddev(hidden)))
+        body = keras.Sequential([*layers, keras.layers.Flatten()])
+        super().__init__(body, latent_dim, kernel, **kwargs)
 
 
-class WAEDecoder(keras.Model):
+class WAEDecoder(ImageDecoder):
     """dense 8 x 8 x 1024 -> relu, three 5 x 5 deconvolutions, one more to the image."""
 
     def __init__(self, channels: int, context: Context, **kwargs):
-        super().__init__(**kwargs)
         kernel = context.kernel()
         layers = [
             keras.layers.Dense(8 * 8 * 1024, activation="relu", **kernel),
@@ -217,34 +221,34 @@ class WAEDecoder(keras.Model):
                 keras.layers.ReLU(),
             ]
         layers.append(keras.layers.Conv2DTranspose(channels, 5, 1, "same", **kernel))
-        self.body = keras.Sequential(layers)
-
-    def call(self, z, training=False):
-        return ops.sigmoid(self.body(z, training=training))
+        super().__init__(keras.Sequential(layers), **kwargs)
 
 
-def _hidden_layers(depth: int, width: int, kernel: dict) -> keras.Sequential:
-    return keras.Sequential(
-        [keras.layers.Dense(width, activation="relu", **kernel) for _ in range(depth)]
-    )
+class HiddenLayers(keras.Sequential):
+    """The second stage's dense layers; with `skip` the input is put before their output."""
+
+    def __init__(self, layers: list, skip: bool, **kwargs):
+        super().__init__(layers, **kwargs)
+        self.skip = skip
+
+    def call(self, inputs, training=False):
+        hidden = super().call(inputs, training=training)
+        return ops.concatenate([inputs, hidden], axis=-1) if self.skip else hidden
 
 
-class LatentEncoder(keras.Model):
+def _hidden_layers(recipe: recipes.Recipe, kernel: dict) -> HiddenLayers:
+    width, depth = recipe.second_stage_width, recipe.second_stage_depth
+    layers = [keras.layers.Dense(width, activation="relu", **kernel) for _ in range(depth)]
+    return HiddenLayers(layers, recipe.second_stage_skip)
+
+
+class LatentEncoder(HeadedEncoder):
     """Second stage, q(u|z): hidden layers of 1024, heads mu_u and log sd_u."""
 
     def __init__(self, recipe: recipes.Recipe, context: Context, **kwargs):
-        super().__init__(**kwargs)
         kernel = context.kernel()
-        self.skip = recipe.second_stage_skip
-        self.body = _hidden_layers(recipe.second_stage_depth, recipe.second_stage_width, kernel)
-        self.mean = keras.layers.Dense(recipe.latent_dim, **kernel)
-        self.log_stddev = keras.layers.Dense(recipe.latent_dim, **kernel)
-
-    def call(self, z, training=False):
-        hidden = self.body(z, training=training)
-        if self.skip:
-            hidden = ops.concatenate([z, hidden], axis=-1)
-        return Posterior(self.mean(hidden), ops.exp(self.log_stddev(hidden)))
+        body = _hidden_layers(recipe, kernel)
+        super().__init__(body, recipe.latent_dim, kernel, **kwargs)
 
 
 class LatentDecoder(keras.Model):
@@ -253,15 +257,11 @@ class LatentDecoder(keras.Model):
     def __init__(self, recipe: recipes.Recipe, context: Context, **kwargs):
         super().__init__(**kwargs)
         kernel = context.kernel()
-        self.skip = recipe.second_stage_skip
-        self.body = _hidden_layers(recipe.second_stage_depth, recipe.second_stage_width, kernel)
+        self.body = _hidden_layers(recipe, kernel)
         self.mean = keras.layers.Dense(recipe.latent_dim, **kernel)
 
     def call(self, u, training=False):
-        hidden = self.body(u, training=training)
-        if self.skip:
-            hidden = ops.concatenate([u, hidden], axis=-1)
-        return self.mean(hidden)
+        return self.mean(self.body(u, training=training))
 
 
 def check_image_shape(network: str, image_shape: tuple[int, int, int]) -> None:

@@ -1,0 +1,170 @@
+"""The HTML of a self-contained page: sections, tables, inlined pictures. Knows nothing of runs.
+
+Text is escaped here, once; pictures are inlined, so that a page needs no other file.
+"""
+
+import base64
+import html
+import json
+import math
+import pathlib
+from collections.abc import Iterable, Mapping, Sequence
+
+STYLE = """
+:root { color-scheme: light; }
+body { font: 16px/1.5 system-ui, sans-serif; color: #222; background: #fff;
+  max-width: 62rem; margin: 0 auto; padding: 1rem; }
+h1 { font-size: 1.6rem; line-height: 1.2; } h2 { margin-top: 2.5rem; font-size: 1.25rem; }
+.scroll { overflow-x: auto; }
+table { border-collapse: collapse; width: 100%; font-size: .94rem; }
+th, td { text-align: left; vertical-align: top; padding: .4rem .7rem .4rem 0;
+  border-bottom: 1px solid #ddd; }
+thead th { border-bottom: 2px solid #888; }
+tbody th { font-weight: 600; min-width: 7rem; }
+.facts th { width: 17rem; } .facts th, .facts td { overflow-wrap: anywhere; }
+td { font-variant-numeric: tabular-nums; }
+.pictures { display: grid; gap: 1.5rem; margin-top: 1.2rem;
+  grid-template-columns: repeat(auto-fit, minmax(20rem, 1fr)); }
+figure { margin: 0; } figure.wide { grid-column: 1 / -1; }
+figcaption { color: #444; font-size: .94rem; margin-top: .2rem; }
+img { max-width: 100%; height: auto; }
+.missing { color: #8a4b00; }
+@media (max-width: 40rem) { body { padding: .7rem; } .facts th { width: 46%; }
+  .pictures { grid-template-columns: 1fr; } }
+@media print { body { font-size: 10pt; max-width: none; } figure, tr { break-inside: avoid; }
+  h2 { break-after: avoid; } }
+"""
+
+HEAD = """<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title}</title>
+<style>{style}</style>
+</head>
+<body>
+"""
+
+WIDE = {"losses", "gamma", "noise_directions", "reconstructions"}
+NOT_MEASURED = "not recorded"
+
+
+def pictures(folder: pathlib.Path, known: Mapping[str, str], others: Iterable[str] = ()) -> str:
+    """The PNGs of `known` (name -> caption), or what is missing; then `others`, by name."""
+    captions = dict(known) | {name: name.replace("_", " ") for name in sorted(others)}
+    items = []
+    for name, caption in captions.items():
+        path = folder / f"{name}.png"
+        items.append(
+            picture(path, caption)
+            if path.is_file()
+            else missing(f"{folder.name}/{path.name} is missing: this run has not made it.")
+        )
+    return f'<div class="pictures">{"".join(items)}</div>'
+
+
+def others(folder: pathlib.Path, *known: Mapping[str, str]) -> set[str]:
+    """Names of a folder's PNGs that no `known` has."""
+    return {path.stem for path in folder.glob("[!.]*.png")}.difference(*known)
+
+
+def picture(path: pathlib.Path, caption: str) -> str:
+    data = base64.b64encode(path.read_bytes()).decode("ascii")
+    wide = ' class="wide"' if path.stem in WIDE else ""
+    return (
+        f'<figure{wide}><img alt="{escape(path.stem)}" src="data:image/png;base64,{data}">'
+        f"<figcaption>{escape(caption)}</figcaption></figure>"
+    )
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Cells are escaped; the first of a row is its heading."""
+    top = "".join(f'<th scope="col">{escape(cell)}</th>' for cell in head)
+    lines = [
+        f'<tr><th scope="row">{escape(first)}</th>'
+        + "".join(f"<td>{escape(cell)}</td>" for cell in cells)
+        + "</tr>"
+        for first, *cells in rows
+    ]
+    start = f"<table><thead><tr>{top}</tr></thead>" if head else '<table class="facts">'
+    return f'<div class="scroll">{start}<tbody>{"".join(lines)}</tbody></table></div>'
+
+
+def flat_table(values: dict, absent: str) -> str:
+    if not values:
+        return missing(absent)
+    return table((), [(key, text(value)) for key, value in flatten(values).items()])
+
+
+def section(title: str, *parts: str) -> str:
+    return f"<section><h2>{escape(title)}</h2>\n" + "\n".join(parts) + "</section>"
+
+
+def missing(text: str) -> str:
+    return f'<p class="missing">{escape(text)}</p>'
+
+
+def escape(text: str) -> str:
+    return html.escape(text, quote=True)
+
+
+def text(value, missing: str = NOT_MEASURED) -> str:
+    """A value of a JSON file, for the eye."""
+    if value is None:
+        return missing
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, list):
+        return ", ".join(text(item) for item in value) or "none"
+    return str(value)
+
+
+def durations(seconds: dict) -> str:
+    parts = [
+        f"{name} {int(value) // 3600}:{int(value) // 60 % 60:02}:{int(value) % 60:02}"
+        for name, value in seconds.items()
+        if is_number(value)
+    ]
+    return ", ".join(parts) + " (h:mm:ss)" if parts else NOT_MEASURED
+
+
+def flatten(values, prefix: str = "") -> dict:
+    """{"a": {"b": 1}} -> {"a.b": 1}; an empty mapping stays, as an empty list."""
+    flat = {}
+    for key, value in as_mapping(values).items():
+        if isinstance(value, dict) and value:
+            flat |= flatten(value, f"{prefix}{key}.")
+        else:
+            flat[f"{prefix}{key}"] = [] if value == {} else value
+    return flat
+
+
+def at(values: dict, path: str):
+    """`values["a"]["b"]` for "a.b"; None where there is none."""
+    for key in path.split("."):
+        values = as_mapping(values).get(key)
+    return values
+
+
+def as_mapping(value) -> dict:
+    return value if isinstance(value, dict) else {}
+
+
+def as_list(value) -> list:
+    return value if isinstance(value, list) else []
+
+
+def is_number(value) -> bool:
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return number and math.isfinite(value)
+
+
+def read_json(path: pathlib.Path) -> dict:
+    """A JSON object; empty where the file is absent or damaged."""
+    try:
+        return as_mapping(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError):
+        return {}
