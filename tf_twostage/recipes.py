@@ -112,7 +112,7 @@ QUICK_LOG_GAMMA = -1.0
 QUICK_BATCH_NORM_DECAY = 0.99
 # [ours] The built-in images are small and simple: fewer steps, a higher rate, less capacity.
 QUICK_MANIFOLD = {
-    "steps": (2_800, 40_000),
+    "steps": (2_800, 30_000),
     "halvings": 3,
     "learning_rate": 3e-3,
     "latent_dim": 10,  # twice the true 5
