@@ -42,9 +42,9 @@ def as_set(images):
 
 def test_manifold_loads_whole_and_knows_its_dimension():
     data = datasets.load("manifold")
-    assert (data.name, data.true_dim, data.image_shape) == ("manifold", 5, (20, 20, 1))
-    assert data.train.shape == (10_000, 20, 20, 1)
-    assert data.test.shape == (2_000, 20, 20, 1)
+    assert (data.name, data.true_dim, data.image_shape) == ("manifold", 5, (16, 16, 1))
+    assert data.train.shape == (10_000, 16, 16, 1)
+    assert data.test.shape == (2_000, 16, 16, 1)
     assert data.source == datasets.describe("manifold")
     assert "10,000 training and 2,000 held-out" in data.source
 

@@ -49,7 +49,7 @@ def test_eigenvalues_need_examples_by_dimensions(shape):
 
 
 def test_active_dimensions_lie_below_the_threshold():
-    assert diagnostics.active_dimensions(np.array([0.0, 0.499, 0.5, 1.0, 1.2])) == 2
+    assert diagnostics.active_dimensions(np.array([0.0, 0.099, 0.1, 1.0, 1.2])) == 2
 
 
 def test_all_dimensions_are_chosen_by_rising_lambda_where_they_fit():
@@ -67,7 +67,7 @@ def test_all_dimensions_are_chosen_by_rising_lambda_where_they_fit():
     ],
 )
 def test_choice_among_many_dimensions_shows_both_kinds(active, expected):
-    lambda_ = np.concatenate([np.linspace(0, 0.4, active), np.linspace(0.9, 1, 64 - active)])
+    lambda_ = np.concatenate([np.linspace(0, 0.09, active), np.linspace(0.9, 1, 64 - active)])
     assert diagnostics.choose_dimensions(lambda_).tolist() == expected
 
 

@@ -22,7 +22,7 @@ def test_local_dimension_is_five_everywhere(factors):
         columns.append(difference.reshape(len(factors), -1) / (2 * step))
     singular = np.linalg.svd(np.stack(columns, -1), compute_uv=False)
     assert singular.shape == (2000, manifold.TRUE_DIM)
-    # Rounding to 8 bits moves an image by 20 / 255 / sqrt(12) = 0.023.
+    # Rounding to 8 bits moves an image by 16 / 255 / sqrt(12) = 0.018.
     assert singular[:, -1].min() > 5 * manifold.SIDE / 255 / np.sqrt(12)
 
 
@@ -44,7 +44,7 @@ def test_factors_lie_on_a_ring_and_in_clusters(factors):
     x, y, minor, angle, brightness = factors.T
     distance = np.hypot(x, y)
     assert manifold.RING[0] < distance.min() < distance.max() < manifold.RING[2]
-    for values, centres in ((minor, (1.4, 2.1)), (angle, np.deg2rad((-45, 0, 45)))):
+    for values, centres in ((minor, (1.1, 1.8)), (angle, np.deg2rad((-45, 0, 45)))):
         nearest = np.abs(values[:, None] - np.array(centres)).argmin(1)
         shares = np.bincount(nearest) / len(values)
         np.testing.assert_allclose(shares, 1 / len(centres), atol=0.05)
@@ -64,8 +64,8 @@ def test_no_factor_is_gaussian(factors):
 def test_render_follows_the_documented_formula():
     x, y, b, angle, brightness = row = (2.5, -3.0, 1.5, 0.7, 0.8)
     image = manifold.intensities(np.array([row]))[0, :, :, 0]
-    for i, j in ((0, 0), (6, 12), (7, 11), (5, 13), (19, 3)):
-        right, down = j - 9.5 - x, i - 9.5 - y
+    for i, j in ((0, 0), (4, 10), (5, 9), (3, 11), (15, 3)):
+        right, down = j - 7.5 - x, i - 7.5 - y
         u = right * np.cos(angle) + down * np.sin(angle)
         v = -right * np.sin(angle) + down * np.cos(angle)
         rho2 = (u / (2 * b)) ** 2 + (v / b) ** 2
@@ -81,10 +81,11 @@ def test_render_rounds_and_splits_into_chunks(factors):
     assert np.abs(images - exact).max() <= 0.5 + 1e-9
 
 
-def test_ellipses_stay_inside_the_image(factors):
+def test_ellipses_stay_inside_the_image_but_for_the_tips_of_a_few(factors):
     images = manifold.intensities(factors)
-    border = np.concatenate([images[:, [0, -1]].ravel(), images[:, :, [0, -1]].ravel()])
-    assert border.max() < 0.15
+    rows, columns = images[:, [0, -1]], images[:, :, [0, -1]]
+    border = np.maximum(rows.max(axis=(1, 2, 3)), columns.max(axis=(1, 2, 3)))
+    assert np.mean(border > 0.15) < 0.01
     assert images.max() > 0.9
 
 
@@ -92,6 +93,6 @@ def test_images_are_the_same_every_time():
     first, second = manifold.images(40, 10), manifold.images(40, 10)
     np.testing.assert_array_equal(first[0], second[0])
     np.testing.assert_array_equal(first[1], second[1])
-    assert first[0].shape == (40, 20, 20, 1)
-    assert first[1].shape == (10, 20, 20, 1)
+    assert first[0].shape == (40, 16, 16, 1)
+    assert first[1].shape == (10, 16, 16, 1)
     assert len(np.unique(np.concatenate(first).reshape(50, -1), axis=0)) == 50
