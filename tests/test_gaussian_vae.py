@@ -141,10 +141,10 @@ def test_plain_arrays_draw_fresh_noise():
 
 def test_active_dimensions_counts_small_lambda():
     metric = ActiveDimensions(4)
-    metric.update_state(np.sqrt(np.array([[0.01, 0.45, 0.9, 1.0], [0.03, 0.65, 0.9, 1.0]])))
-    assert float(metric.result()) == 1  # lambda = 0.02, 0.55, 0.9, 1
-    metric.update_state(np.sqrt(np.array([[0.01, 0.25, 0.9, 1.0]])))
-    assert float(metric.result()) == 2  # the second falls to 0.45
+    metric.update_state(np.sqrt(np.array([[0.01, 0.08, 0.9, 1.0], [0.03, 0.14, 0.9, 1.0]])))
+    assert float(metric.result()) == 1  # lambda = 0.02, 0.11, 0.9, 1
+    metric.update_state(np.sqrt(np.array([[0.01, 0.05, 0.9, 1.0]])))
+    assert float(metric.result()) == 2  # the second falls to 0.09
 
 
 def test_theorem_4_linear_case_finds_the_subspace():
