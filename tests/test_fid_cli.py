@@ -89,19 +89,33 @@ def test_help_is_quick_and_the_import_light():
     assert "--save-stats" in run("--help").stdout
 
 
+def opened_by_reader(fifo, seconds=60):
+    """A writer's descriptor, as soon as somebody reads."""
+    for _ in range(10 * seconds):
+        try:
+            return os.open(fifo, os.O_WRONLY | os.O_NONBLOCK)
+        except OSError:
+            time.sleep(0.1)
+    raise TimeoutError(f"nobody reads {fifo}")
+
+
 def test_ctrl_c_is_one_line(tmp_path):
     fifo = tmp_path / "wait.npy"
-    os.mkfifo(fifo)  # opening it waits for a writer that never comes
+    os.mkfifo(fifo)  # reading it waits for a writer that writes nothing
     process = subprocess.Popen(
         [sys.executable, "-m", "fid", str(fifo), str(fifo)],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        # A shell's background job ignores SIGINT, and so would its children.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
-    time.sleep(2)
+    writer = opened_by_reader(fifo)
+    time.sleep(1)  # until it waits in read(): a signal just before would not wake it
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=20)
+    os.close(writer)
     assert process.returncode == 130
     assert (out, err) == ("", "fid: interrupted\n")
 
