@@ -4,6 +4,7 @@
   python run_experiments.py --dataset fashion_mnist --recipe quick
   python run_experiments.py --dataset celeba --stage both      the paper's setting
   python run_experiments.py --dataset path/to/images --dry_run
+  python run_experiments.py --dataset all --gamma learned,fixed --trials 10     Table 1
 
 A run that was stopped goes on where it was when the same command is given again.
 """
@@ -13,7 +14,7 @@ import sys
 
 from absl import app, flags, logging
 
-from tf_twostage import recipes
+from tf_twostage import recipes, table1
 from tf_twostage.errors import InputError
 from tf_twostage.quiet import quiet_import
 
@@ -23,7 +24,7 @@ flags.DEFINE_string(
     "dataset",
     "manifold",
     "manifold | mnist | fashion_mnist | cifar10 | celeba | a folder of images | an .npz of uint8 "
-    "[N, H, W, C].",
+    "[N, H, W, C]; several with commas between them; all: the paper's four.",
 )
 flags.DEFINE_enum("stage", "both", ["1", "2", "both"], "The stage to train.")
 flags.DEFINE_enum(
@@ -32,7 +33,10 @@ flags.DEFINE_enum(
     list(recipes.RECIPES),
     "Whose setting; by default paper, for the built-in manifold quick.",
 )
+flags.DEFINE_list("gamma", [], "learned | fixed, or both: learned,fixed.")
+flags.DEFINE_list("likelihood", [], "gaussian | bernoulli (cross-entropy), or both.")
 flags.DEFINE_integer("seed", 0, "Fixes data order, weights, noise and samples.", lower_bound=0)
+flags.DEFINE_integer("trials", 1, "Seeds seed, seed + 1, ...: a trial each.", lower_bound=1)
 flags.DEFINE_string("output_dir", "runs", "Where run folders go.")
 flags.DEFINE_string("data_dir", None, "Where TensorFlow Datasets keeps its sets.")
 flags.DEFINE_string("celeba_dir", None, "CelebA's own files, in place of TensorFlow Datasets'.")
@@ -42,21 +46,24 @@ flags.DEFINE_string("inception", None, "Path of TTUR's Inception graph; by defau
 flags.DEFINE_integer("fid_dims", 2048, "Width of the Inception features: 2048 | 768 | 192 | 64.")
 flags.DEFINE_integer("fid_images", 10_000, "Images on either side of an FID.", lower_bound=2)
 flags.DEFINE_bool("jit_compile", True, "Compile the training step with XLA.")
-flags.DEFINE_bool("dry_run", False, "Print the whole plan and stop.")
+flags.DEFINE_bool("deterministic", False, "TensorFlow's deterministic ops: GPUs repeat bits too.")
+flags.DEFINE_bool("dry_run", False, "Print the whole plan, what is done and left, and stop.")
+flags.DEFINE_string("table1", None, "Rebuild Table 1 from the runs in this folder, and stop.")
+for _name, _choices in (("gamma", recipes.GAMMAS), ("likelihood", recipes.LIKELIHOODS)):
+    flags.register_validator(
+        _name,
+        lambda given, choices=_choices: set(given) <= set(choices),
+        f"choose from {', '.join(_choices)}",
+    )
 
 
 def _define_overrides() -> None:
     """A flag for every value of a recipe, unset by default."""
-    choices = {
-        "network": recipes.NETWORKS,
-        "gamma": recipes.GAMMAS,
-        "likelihood": recipes.LIKELIHOODS,
-    }
     define = {int: flags.DEFINE_integer, float: flags.DEFINE_float, bool: flags.DEFINE_bool}
     for field in dataclasses.fields(recipes.Recipe):
         text = f"Overrides the recipe's {field.name}."
-        if field.name in choices:
-            flags.DEFINE_enum(field.name, None, choices[field.name], text)
+        if field.name == "network":
+            flags.DEFINE_enum("network", None, recipes.NETWORKS, text)
         elif field.type in define:
             define[field.type](field.name, None, text)
 
@@ -69,27 +76,32 @@ def main(argv: list[str]) -> None:
         sys.exit(f"error: unexpected argument {argv[1]!r}: every option is a flag, see --help")
     if not FLAGS["verbosity"].present:
         logging.set_verbosity(logging.WARNING)  # of TensorFlow's Python side
-    names = [field.name for field in dataclasses.fields(recipes.Recipe) if field.name in FLAGS]
-    overrides = {name: FLAGS[name].value for name in names if FLAGS[name].value is not None}
     try:
-        with quiet_import():  # TensorFlow: seconds that --help and a wrong flag do not wait for
-            from tf_twostage import experiment
-
-        experiment.run(
-            experiment.Options(
-                overrides=overrides,
-                **{
-                    field.name: FLAGS[field.name].value
-                    for field in dataclasses.fields(experiment.Options)
-                    if field.name != "overrides"
-                },
-            )
-        )
+        if FLAGS.table1:
+            print(table1.rebuild(FLAGS.table1))
+        else:
+            run()
     except InputError as error:
         sys.exit(f"error: {error}")
     except KeyboardInterrupt:
         print("\nstopped: the same command goes on from the last finished epoch", file=sys.stderr)
         sys.exit(130)
+
+
+def run() -> None:
+    with quiet_import():  # TensorFlow: seconds that --help and a wrong flag do not wait for
+        from tf_twostage import experiment
+    recipe_fields = {f.name for f in dataclasses.fields(recipes.Recipe)} - {"gamma", "likelihood"}
+    overrides = {
+        n: FLAGS[n].value for n in recipe_fields & set(FLAGS) if FLAGS[n].value is not None
+    }
+    values = {
+        field.name: FLAGS[field.name].value
+        for field in dataclasses.fields(experiment.Options)
+        if field.name in FLAGS
+    }
+    values |= {name: tuple(values[name]) for name in ("gamma", "likelihood")}
+    experiment.run(experiment.Options(overrides=overrides, **values))
 
 
 if __name__ == "__main__":

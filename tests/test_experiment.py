@@ -13,7 +13,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from tf_twostage import TwoStageVAE, experiment, manifold, training
+from tf_twostage import TwoStageVAE, epoch_log, experiment, manifold, training, trial
 from tf_twostage.errors import InputError
 
 ROOT = pathlib.Path(__file__).parent.parent
@@ -96,7 +96,7 @@ def test_the_run_folder_holds_what_the_readme_lists(finished):
 def test_metrics_and_config(finished):
     metrics = json.loads((finished / "metrics.json").read_text())
     assert metrics["stages"] == [1, 2]
-    log = training.read_log(finished / "stage1.csv")
+    log = epoch_log.read_log(finished / "stage1.csv")
     assert metrics["loss"]["stage1"]["kl"] == log["kl"][-1]
     assert 0 < metrics["gamma"] < 2
     distances = metrics["sliced_wasserstein"]
@@ -144,12 +144,12 @@ class Kill(keras.callbacks.Callback):
 
 @pytest.mark.parametrize("stage", [1, 2])
 def test_a_killed_run_goes_on_to_the_same_weights(images, finished, tmp_path, monkeypatch, stage):
-    grids = experiment.SampleGrids
+    grids = trial.SampleGrids
 
-    def killing(trial, number):
-        return Kill() if number == stage else grids(trial, number)
+    def killing(run, number):
+        return Kill() if number == stage else grids(run, number)
 
-    monkeypatch.setattr(experiment, "SampleGrids", killing)
+    monkeypatch.setattr(trial, "SampleGrids", killing)
     with pytest.raises(KeyboardInterrupt):
         experiment.run(options(images, tmp_path))
     monkeypatch.undo()

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import pytest
 
-from tf_twostage import batches, recipes, training
+from tf_twostage import batches, epoch_log, recipes, training
 from tf_twostage.errors import InputError
 from tf_twostage.two_stage import TwoStageVAE
 
@@ -77,7 +77,7 @@ def test_rate_at_the_boundaries_of_the_schedule():
 
 def test_the_log_holds_every_epoch_and_its_own_rate(tmp_path):
     fit(tmp_path)
-    log = training.read_log(tmp_path / "stage2.csv")
+    log = epoch_log.read_log(tmp_path / "stage2.csv")
     assert log["epoch"] == [1, 2, 3, 4]
     assert log["learning_rate"] == pytest.approx([1e-3, 1e-3, 5e-4, 5e-4])
     assert {"loss", "kl", "reconstruction", "gamma", "active_dimensions", "seconds"} <= set(log)
@@ -94,7 +94,7 @@ def test_a_killed_run_ends_with_the_same_weights_bit_for_bit(tmp_path, at):
     resumed = fit(tmp_path / "killed")
     for expected, actual in zip(weights(whole), weights(resumed), strict=True):
         np.testing.assert_array_equal(expected, actual)
-    logs = [training.read_log(tmp_path / name / "stage2.csv") for name in ("whole", "killed")]
+    logs = [epoch_log.read_log(tmp_path / name / "stage2.csv") for name in ("whole", "killed")]
     for log in logs:
         del log["seconds"]
     assert logs[0] == logs[1]
@@ -110,10 +110,10 @@ def test_resume_takes_back_an_epoch_that_was_logged_but_not_saved(tmp_path, monk
     monkeypatch.setattr(training.Checkpoint, "on_epoch_end", killed)
     with pytest.raises(KeyboardInterrupt):
         fit(tmp_path)
-    assert training.read_log(tmp_path / "stage2.csv")["epoch"] == [1, 2, 3]
+    assert epoch_log.read_log(tmp_path / "stage2.csv")["epoch"] == [1, 2, 3]
     monkeypatch.undo()
     fit(tmp_path)
-    assert training.read_log(tmp_path / "stage2.csv")["epoch"] == [1, 2, 3, 4]
+    assert epoch_log.read_log(tmp_path / "stage2.csv")["epoch"] == [1, 2, 3, 4]
 
 
 def test_a_checkpoint_appears_whole_or_not_at_all(tmp_path, monkeypatch):

@@ -19,6 +19,7 @@ import numpy as np
 from tf_twostage import tfds_images
 from tf_twostage.decoding import Outline, Splits, decode_all
 from tf_twostage.errors import InputError
+from tf_twostage.files import replace_file
 
 SIDE = 64
 FILE_SIZE = (178, 218)  # width and height of img_align_celeba's files
@@ -278,14 +279,12 @@ def _cached(
 
 def _keep(path: pathlib.Path, arrays: dict[str, np.ndarray]) -> None:
     """Writes under a temporary name, then renames: no reader ever sees half a file."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(f".{os.getpid()}.tmp")
-    try:
+
+    def write(temporary: pathlib.Path) -> None:
         with open(temporary, "wb") as file:
             np.savez(file, **arrays)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+
+    replace_file(path, write)
 
 
 def _cache_folder(cache_dir: PathLike | None) -> pathlib.Path:

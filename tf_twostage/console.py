@@ -1,15 +1,13 @@
 """What a run prints: its plan, its schedule, its closing numbers."""
 
 import dataclasses
+import itertools
 import pathlib
+from collections.abc import Callable
 
-from tf_twostage import batches, datasets, recipes
+from tf_twostage import batches, datasets, progress, recipes, settings
+from tf_twostage.settings import Options
 from tf_twostage.two_stage import TwoStageVAE
-
-
-def on_or_off(yes: bool) -> str:
-    """The value of an on/off flag."""
-    return "on" if yes else "off"
 
 
 def summary(metrics: dict, path: pathlib.Path, page: pathlib.Path) -> str:
@@ -56,19 +54,41 @@ def _fid_lines(fid: dict | None) -> list[str]:
     return [title, *rows, f"  training images         {fid['training_images']:.2f}   the floor"]
 
 
-def plan(options, recipe: recipes.Recipe, outline: datasets.Outline, run: pathlib.Path) -> str:
-    """What a run would do, for `--dry_run`."""
+def plan(trials: list[Options]) -> str:
+    """What a command would do, for `--dry_run`: every setting, then its trials and what is left."""
+    statuses = {id(one): progress.status(one, settings.recipe_of(one)) for one in trials}
+    groups = _grouped(trials, lambda one: (one.dataset, str(one.changes)))
+    parts, left = [], 0.0
+    for group in groups:
+        recipe = settings.recipe_of(group[0])
+        alike = [statuses[id(one)] for one in trials if one.dataset == group[0].dataset]
+        seconds = progress.seconds_left([statuses[id(one)] for one in group], alike)
+        left = None if None in (left, seconds) else left + seconds
+        parts += [_setting_plan(group[0], recipe), _trials_plan([statuses[id(o)] for o in group])]
+        parts += [_values(recipe)] if len(groups) == 1 else []
+        parts += [f"time left   {_time_left(seconds)}", ""]
+    total = [f"time left   {_time_left(left)}, {len(trials)} trials in all"]
+    return "\n".join(parts[:-1] if len(groups) == 1 else parts + total)
+
+
+def _grouped(trials: list[Options], key: Callable) -> list[list[Options]]:
+    return [list(group) for _, group in itertools.groupby(trials, key)]
+
+
+def _setting_plan(options: Options, recipe: recipes.Recipe) -> str:
+    """One setting: data, schedule, every value."""
+    images = settings.outline(options)
     source = datasets.describe(
         options.dataset, data_dir=options.data_dir, celeba_dir=options.celeba_dir
     )
-    model = TwoStageVAE(recipe, outline.image_shape, options.seed)
-    steps = batches.steps_per_epoch(outline.train_images, recipe.batch_size)
+    model = TwoStageVAE(recipe, images.image_shape, options.seed)
+    steps = batches.steps_per_epoch(images.train_images, recipe.batch_size)
     lines = [
         f"data set    {options.dataset}: {source}",
-        f"images      {outline.train_images:,} for training, {outline.test_images:,} held out, "
-        f"{' x '.join(map(str, outline.image_shape))}",
+        f"images      {images.train_images:,} for training, {images.test_images:,} held out, "
+        f"{' x '.join(map(str, images.image_shape))}",
         f"recipe      {recipe.name}, network {recipe.network}, gamma {recipe.gamma}, "
-        f"likelihood {recipe.likelihood}, seed {options.seed}",
+        f"likelihood {recipe.likelihood}",
     ]
     for stage in options.stages:
         schedule = recipe.schedule(stage)
@@ -76,12 +96,24 @@ def plan(options, recipe: recipes.Recipe, outline: datasets.Outline, run: pathli
             f"stage {stage}     {model.stage(stage).count_params():,} parameters, "
             f"{schedule.epochs * steps:,} steps ({steps:,} an epoch): {schedule_in_words(schedule)}"
         )
-    lines += [
-        f"FID         {on_or_off(options.measures_fid)}",
-        f"values      {', '.join(f'{k}={v}' for k, v in dataclasses.asdict(recipe).items())}",
-        f"run folder  {run}",
-    ]
+    lines.append(f"FID         {'on' if options.measures_fid else 'off'}")
     return "\n".join(lines)
+
+
+def _trials_plan(statuses: list[progress.Status]) -> str:
+    return "\n".join(f"run folder  {one.path}, seed {one.seed}: {one}" for one in statuses)
+
+
+def _values(recipe: recipes.Recipe) -> str:
+    values = (f"{k}={v}" for k, v in dataclasses.asdict(recipe).items())
+    return f"values      {', '.join(values)}"
+
+
+def _time_left(seconds: float | None) -> str:
+    if seconds is None:
+        return "not known before an epoch of each stage has been trained here"
+    minutes = round(seconds / 60)
+    return f"about {minutes // 60} h {minutes % 60:02d} min, going by the epochs trained so far"
 
 
 def schedule_in_words(schedule: recipes.Schedule) -> str:

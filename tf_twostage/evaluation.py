@@ -1,6 +1,7 @@
 """Scores a trained model: reconstruction, active dimensions, distance of samples from real ones."""
 
 import dataclasses
+import functools
 import sys
 from collections.abc import Callable, Iterator
 
@@ -91,6 +92,28 @@ def check_fid(setting: FidSetting) -> None:
         fid.find_graph(setting.inception)
     except fid.Error as error:
         raise InputError(f"{error} (or train without: --fid off)") from None
+
+
+def is_measured(found: dict, setting: FidSetting, held_out: int) -> bool:
+    """Whether `found`, the `fid` part of a `metrics.json`, was measured as `setting` asks.
+
+    Args:
+      found: what `fid_scores` returned; {} where nothing was measured.
+      setting: how FIDs are to be measured.
+      held_out: how many held-out images there are.
+    """
+    if (found.get("dims"), found.get("images")) != (setting.dims, min(setting.images, held_out)):
+        return False
+    return found.get("inception_git_blob") == _graph_id(setting.inception)
+
+
+@functools.cache
+def _graph_id(inception: str | None) -> str | None:
+    """The git blob id of the graph; None where there is none."""
+    try:
+        return fid.git_blob_id(fid.find_graph(inception, download=False))
+    except fid.Error:
+        return None
 
 
 def fid_scores(

@@ -6,7 +6,7 @@ Every file is a PNG that appears whole or not at all: it is written under a temp
 import math
 import os
 import pathlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from PIL import Image, ImageDraw, ImageFont
 
-from tf_twostage import diagnostics, recipes, training, two_stage
+from tf_twostage import diagnostics, epoch_log, files, recipes, two_stage
 
 TILE = 80  # pixels: an image is enlarged by the least whole factor that makes it this wide
 NOISE_TILE = 48  # pixels, likewise, where many images stand in a row
@@ -29,7 +29,7 @@ DPI = 110
 BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#666666"
 SINGULAR_SAMPLES = 10_000  # latents behind the singular values
 
-Log = Mapping[str, Sequence[float]]  # column -> a value an epoch, as `training.read_log` gives
+Log = Mapping[str, Sequence[float]]  # column -> a value an epoch, as `epoch_log.read_log` gives
 
 
 def save_grid(path: str | os.PathLike, images: np.ndarray, columns: int | None = None) -> None:
@@ -77,21 +77,6 @@ def save_pairs(
     _write_png(path, _captioned(_mosaic(pairs, columns, PAIR_GAP)))
 
 
-def replace_file(path: str | os.PathLike, write: Callable[[pathlib.Path], object]) -> None:
-    """Writes a file whole or not at all: `write` gets a temporary name beside `path`, then renames.
-
-    The folder is made if absent. If `write` raises, whatever was at `path` stays.
-    """
-    path = pathlib.Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{os.getpid()}.{path.name}")
-    try:
-        write(temporary)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
 def _tiles(images: np.ndarray, width: int = TILE) -> np.ndarray:
     """Images of `save_grid` -> uint8 RGB [N, kH, kW, 3], each pixel a k x k square, kW >= width."""
     images = np.asarray(images)
@@ -135,7 +120,7 @@ def _captioned(picture: np.ndarray) -> Image.Image:
 
 
 def _write_png(path: str | os.PathLike, image: Image.Image) -> None:
-    replace_file(path, lambda temporary: image.save(temporary, "PNG", optimize=True))
+    files.replace_file(path, lambda temporary: image.save(temporary, "PNG", optimize=True))
 
 
 def write_all(
@@ -177,7 +162,7 @@ def write_all(
 
 def read_logs(run: str | os.PathLike) -> dict[int, Log]:
     """The logs of a run folder: stage -> columns, for each stage with at least one epoch."""
-    logs = {stage: training.read_log(pathlib.Path(run) / f"stage{stage}.csv") for stage in (1, 2)}
+    logs = {stage: epoch_log.read_log(pathlib.Path(run) / f"stage{stage}.csv") for stage in (1, 2)}
     return {stage: log for stage, log in logs.items() if log}
 
 
@@ -313,4 +298,4 @@ def _legend(figure: Figure, axes) -> None:
 
 def _write_figure(path: str | os.PathLike, figure: Figure) -> None:
     FigureCanvasAgg(figure)
-    replace_file(path, lambda temporary: figure.savefig(temporary, format="png", dpi=DPI))
+    files.replace_file(path, lambda temporary: figure.savefig(temporary, format="png", dpi=DPI))

@@ -9,7 +9,7 @@ import os
 import pathlib
 import shlex
 
-from tf_twostage import figures, page
+from tf_twostage import figures, files, page
 
 GRIDS = {
     "reconstructions": "Held-out images, each with its reconstruction at its right. They should "
@@ -80,7 +80,7 @@ def write_report(run: str | os.PathLike) -> pathlib.Path:
     run = pathlib.Path(run)
     path = run / "report.html"
     html = _page(run, page.read_json(run / "config.json"), page.read_json(run / "metrics.json"))
-    figures.replace_file(path, lambda temporary: temporary.write_text(html, encoding="utf-8"))
+    files.replace_text(path, html)
     return path
 
 

@@ -8,6 +8,7 @@ import platform
 import subprocess
 import sys
 
+from tf_twostage import files
 from tf_twostage.errors import InputError
 
 # What makes a run another run; the rest of config.json only tells how it was done.
@@ -50,9 +51,7 @@ class RunFolder:
 
     def write(self, name: str, content: dict) -> None:
         """Writes a JSON file, atomically."""
-        temporary = self.path / f".{os.getpid()}.{name}"
-        temporary.write_text(json.dumps(content, indent=2) + "\n")
-        os.replace(temporary, self.path / name)
+        files.replace_text(self.path / name, json.dumps(content, indent=2) + "\n")
 
     def _check_same(self, existing: dict, config: dict) -> None:
         theirs, ours = (_flat({key: c.get(key) for key in IDENTITY}) for c in (existing, config))

@@ -1,8 +1,6 @@
 """Fits one stage with `model.fit`: optimiser, schedule, logs, atomic checkpoints, resume."""
 
-import csv
 import math
-import os
 import pathlib
 import sys
 import time
@@ -11,7 +9,7 @@ from collections.abc import Callable, Sequence
 import keras
 import tensorflow as tf
 
-from tf_twostage import recipes, two_stage
+from tf_twostage import epoch_log, recipes, two_stage
 from tf_twostage.errors import InputError
 from tf_twostage.gaussian_vae import GaussianVAE
 
@@ -161,26 +159,8 @@ class EpochLog(keras.callbacks.Callback):
     def __init__(self, path: pathlib.Path, first_epoch: int):
         super().__init__()
         self.path = path
-        self.rows = _rows(path)[:first_epoch]
+        self.rows = epoch_log.read_rows(path)[:first_epoch]
 
     def on_epoch_end(self, epoch, logs=None):
         self.rows.append({"epoch": epoch + 1} | {name: float(v) for name, v in logs.items()})
-        temporary = self.path.with_name(f".{os.getpid()}.{self.path.name}")
-        with temporary.open("w", newline="") as file:
-            writer = csv.DictWriter(file, self.rows[0].keys())
-            writer.writeheader()
-            writer.writerows(self.rows)
-        os.replace(temporary, self.path)
-
-
-def _rows(path: pathlib.Path) -> list[dict]:
-    if not path.exists():
-        return []
-    with path.open(newline="") as file:
-        return list(csv.DictReader(file))
-
-
-def read_log(path: pathlib.Path) -> dict[str, list[float]]:
-    """Column name -> values, one an epoch; empty where there is no log yet."""
-    rows = _rows(path)
-    return {name: [float(row[name]) for row in rows] for name in (rows[0] if rows else ())}
+        epoch_log.write_rows(self.path, self.rows)

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from tf_twostage import networks, recipes
+from tf_twostage import files, networks, recipes
 from tf_twostage.errors import InputError
 from tf_twostage.gaussian_vae import GaussianVAE
 from tf_twostage.networks import Posterior
@@ -111,9 +111,7 @@ class TwoStageVAE:
 
     def save_stage(self, run: str | os.PathLike, number: int) -> None:
         """Writes the weights of one finished stage into a run folder, atomically."""
-        path = stage_weights(run, number)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        save_weights(self.stage(number), path)
+        save_weights(self.stage(number), stage_weights(run, number))
 
     def load_stage(self, run: str | os.PathLike, number: int) -> None:
         """Reads the weights of one stage from a run folder.
@@ -162,12 +160,7 @@ def as_float(images) -> np.ndarray:
 
 def save_weights(model: keras.Model, path: pathlib.Path) -> None:
     """Writes weights (and, of a compiled model, its optimiser's state) under a temporary name."""
-    temporary = path.with_name(f".{os.getpid()}.{path.name}")
-    try:
-        model.save_weights(temporary)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    files.replace_file(path, model.save_weights)
 
 
 def load_weights(model: keras.Model, path: pathlib.Path) -> None:

@@ -1,0 +1,224 @@
+"""One trial in one run folder: data, stage 1, stage 2, scores, pictures, SavedModel, report."""
+
+import dataclasses
+import time
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tf_twostage import (
+    batches,
+    console,
+    datasets,
+    epoch_log,
+    evaluation,
+    export,
+    figures,
+    files,
+    progress,
+    recipes,
+    report,
+    settings,
+    training,
+)
+from tf_twostage.networks import Posterior
+from tf_twostage.run_folder import RunFolder, environment
+from tf_twostage.two_stage import TwoStageVAE, as_float, stage_weights
+
+GRID = 64  # images in a grid of samples
+PAIRS = 32  # originals with their reconstructions
+GRIDS_WHILE_TRAINING = 10  # a grid of samples about so many times in a stage
+
+
+def run(options: settings.Options) -> dict:
+    """Runs one trial to its end, from wherever it stopped; returns its metrics.
+
+    A trial that has been scored as these options ask is not touched.
+
+    Raises:
+      InputError: bad input, in one line.
+    """
+    recipe = settings.recipe_of(options)
+    status = progress.status(options, recipe)
+    if status.finished:
+        print(f"{status.path}: finished, nothing to do", flush=True)
+        return RunFolder(status.path).read("metrics.json")
+    if options.deterministic:
+        make_deterministic(options.seed)
+    dataset = datasets.load(
+        options.dataset,
+        data_dir=options.data_dir,
+        celeba_dir=options.celeba_dir,
+        jpeg=recipe.jpeg,
+    )
+    return Trial(options, recipe, dataset).run()
+
+
+def make_deterministic(seed: int) -> None:
+    """Makes every TensorFlow op of this process give the same bits in every run."""
+    keras.utils.set_random_seed(seed)  # ops that draw without a seed of their own are an error
+    tf.config.experimental.enable_op_determinism()
+    print("deterministic ops: the same bits in every run, also on a GPU, at some cost in speed")
+
+
+class Trial:
+    """One seed of one setting."""
+
+    def __init__(
+        self, options: settings.Options, recipe: recipes.Recipe, dataset: datasets.Dataset
+    ):
+        self.options = options
+        self.recipe = recipe
+        self.dataset = dataset
+        self.seed = options.seed
+        self.folder = RunFolder(settings.run_path(options, recipe))
+        self.path = self.folder.path
+
+    def run(self) -> dict:
+        """Trains what is asked for and not yet done, then scores and draws."""
+        self.folder.open(self.config())
+        print(f"run folder: {self.path}", flush=True)
+        self.model = TwoStageVAE(self.recipe, self.dataset.image_shape, self.seed)
+        if 2 in self.options.stages and 1 not in self.options.stages:
+            self.model.load_stage(self.path, 1)
+        for stage in self.options.stages:
+            self.train(stage)
+        if self.options.stages == [1] and stage_weights(self.path, 2).exists():
+            self.model.load_stage(self.path, 2)
+        return self.finish()
+
+    def config(self) -> dict:
+        """What `config.json` records."""
+        return {
+            "recipe": dataclasses.asdict(self.recipe),
+            "overrides": self.options.changes,
+            "dataset": {
+                "name": self.dataset.name,
+                "version": self.dataset.version,
+                "image_shape": list(self.dataset.image_shape),
+                "train": len(self.dataset.train),
+                "test": len(self.dataset.test),
+            },
+            "source": self.dataset.source,
+            "seed": self.seed,
+            "jit_compile": self.options.jit_compile,
+            "deterministic": self.options.deterministic,
+            "environment": environment(),
+        }
+
+    def train(self, stage: int) -> None:
+        """Trains one stage and saves its weights, or loads them if it is done already."""
+        if stage_weights(self.path, stage).exists():
+            print(f"stage {stage}: already trained")
+            self.model.load_stage(self.path, stage)
+            return
+        print(
+            f"stage {stage}: {console.schedule_in_words(self.recipe.schedule(stage))}", flush=True
+        )
+        model = self.model.stage(stage)
+        steps = batches.steps_per_epoch(len(self.dataset.train), self.recipe.batch_size)
+        training.fit_stage(
+            model,
+            self.batches(stage),
+            steps,
+            self.recipe,
+            stage,
+            self.path,
+            callbacks=[SampleGrids(self, stage)],
+            jit_compile=self.options.jit_compile,
+        )
+        self.model.save_stage(self.path, stage)
+        self.model.trained.add(stage)
+        training.Checkpoint(self.path, stage).remove()
+
+    def batches(self, stage: int) -> training.Batches:
+        """The stream of training batches of a stage."""
+        size = self.recipe.batch_size
+        if stage == 1:
+            images, kappa = self.dataset.train, self.recipe.latent_dim
+            return lambda epoch: batches.image_batches(images, size, kappa, self.seed, epoch)
+        mean, stddev = self.posterior()
+        return lambda epoch: batches.latent_batches(mean, stddev, size, self.seed, epoch)
+
+    def posterior(self) -> Posterior:
+        """q(z|x) of every training image, computed once and stored in the run folder."""
+        path = self.path / "checkpoints" / "posterior.npz"
+        if not path.exists():
+            posterior = self.model.encode(self.dataset.train)
+            files.replace_file(path, lambda name: np.savez(name, **posterior._asdict()))
+        with np.load(path) as stored:
+            return Posterior(stored["mean"], stored["stddev"])
+
+    def finish(self) -> dict:
+        """Scores the model and writes metrics, pictures, SavedModel and report."""
+        start = time.perf_counter()
+        print("scoring", flush=True)
+        trained = sorted(self.model.trained)
+        posterior = self.posterior()
+        metrics = evaluation.evaluate(self.model, self.dataset, posterior, trained, self.seed)
+        self.draw(trained)
+        figures.write_all(
+            self.path, self.model, self.dataset.test, posterior.mean, posterior.stddev, self.seed
+        )
+        export.export_saved_model(self.model, self.path / "saved_model" / "1")
+        metrics["fid"] = None
+        if self.options.measures_fid:
+            setting = settings.fid_setting(self.options, self.recipe)
+            metrics["fid"] = evaluation.fid_scores(
+                self.model, self.dataset, trained, setting, self.seed
+            )
+        metrics |= self.training_facts(trained)
+        metrics["seconds"]["evaluation"] = time.perf_counter() - start
+        metrics["seconds"]["total"] = sum(metrics["seconds"].values())
+        self.folder.write("metrics.json", metrics)
+        page = report.write_report(self.path)
+        print(console.summary(metrics, self.path, page))
+        return metrics
+
+    def draw(self, trained: list[int]) -> None:
+        """Grids of reconstructions and samples."""
+        images = self.path / "images"
+        shown = self.dataset.test[:PAIRS]
+        figures.save_pairs(
+            images / "reconstructions.png",
+            as_float(shown),
+            self.model.reconstruct(shown, self.seed),
+        )
+        for stage in trained:
+            samples = self.model.sample(GRID, self.seed, stage)
+            figures.save_grid(images / f"samples_stage{stage}.png", samples)
+
+    def training_facts(self, trained: list[int]) -> dict:
+        """Last losses and seconds of each stage, from its log."""
+        logs = {
+            f"stage{stage}": epoch_log.read_log(self.path / f"stage{stage}.csv")
+            for stage in trained
+        }
+        terms = ("kl", "reconstruction")
+        return {
+            "loss": {name: {term: log[term][-1] for term in terms} for name, log in logs.items()},
+            "seconds": {name: sum(log["seconds"]) for name, log in logs.items()},
+        }
+
+
+class SampleGrids(keras.callbacks.Callback):
+    """A grid of samples at fixed latents about ten times in a stage."""
+
+    def __init__(self, trial: Trial, stage: int):
+        super().__init__()
+        self.trial = trial
+        self.stage = stage
+        epochs = trial.recipe.schedule(stage).epochs
+        self.every = max(1, epochs // GRIDS_WHILE_TRAINING)
+        shape = (2, GRID, trial.recipe.latent_dim)
+        self.latents = np.random.default_rng(trial.seed).normal(size=shape).astype("float32")
+
+    def on_epoch_end(self, epoch, logs=None):
+        if (epoch + 1) % self.every:
+            return
+        first, noise = self.latents
+        model = self.trial.model
+        z = first if self.stage == 1 else model.latents_from(first, noise)
+        name = f"stage{self.stage}_epoch_{epoch + 1:04d}.png"
+        figures.save_grid(self.trial.path / "images" / "training" / name, model.decode(z))
