@@ -12,11 +12,11 @@ A run that was stopped goes on where it was when the same command is given again
 import dataclasses
 import sys
 
-from absl import app, flags, logging
+from absl import app, flags
 
 from tf_twostage import recipes, table1
 from tf_twostage.errors import InputError
-from tf_twostage.quiet import quiet_import
+from tf_twostage.quiet import plain_messages, quiet_import
 
 FLAGS = flags.FLAGS
 
@@ -74,8 +74,6 @@ _define_overrides()
 def main(argv: list[str]) -> None:
     if len(argv) > 1:
         sys.exit(f"error: unexpected argument {argv[1]!r}: every option is a flag, see --help")
-    if not FLAGS["verbosity"].present:
-        logging.set_verbosity(logging.WARNING)  # of TensorFlow's Python side
     try:
         if FLAGS.table1:
             print(table1.rebuild(FLAGS.table1))
@@ -91,6 +89,7 @@ def main(argv: list[str]) -> None:
 def run() -> None:
     with quiet_import():  # TensorFlow: seconds that --help and a wrong flag do not wait for
         from tf_twostage import experiment
+    plain_messages()
     recipe_fields = {f.name for f in dataclasses.fields(recipes.Recipe)} - {"gamma", "likelihood"}
     overrides = {
         n: FLAGS[n].value for n in recipe_fields & set(FLAGS) if FLAGS[n].value is not None

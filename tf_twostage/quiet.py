@@ -1,8 +1,9 @@
-"""Imports TensorFlow without its start-up chatter."""
+"""Keeps TensorFlow's chatter and Python's file names out of what a user reads."""
 
 import contextlib
 import os
 import sys
+import warnings
 
 
 @contextlib.contextmanager
@@ -21,3 +22,11 @@ def quiet_import():
     finally:
         os.dup2(kept, 2)
         os.close(kept)
+
+
+def plain_messages() -> None:
+    """Shows warnings as one line each, without the code, and nothing milder of TensorFlow's."""
+    from absl import logging
+
+    logging.set_verbosity(logging.WARNING)
+    warnings.formatwarning = lambda message, *_, **__: f"warning: {message}\n"

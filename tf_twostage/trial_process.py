@@ -5,7 +5,7 @@ import signal
 import sys
 
 from tf_twostage.errors import InputError
-from tf_twostage.quiet import quiet_import
+from tf_twostage.quiet import plain_messages, quiet_import
 
 INTERRUPTED = 130  # exit code after Ctrl-C, as the shell has it
 
@@ -32,10 +32,8 @@ def _run(options) -> None:
     """What the process does."""
     try:
         with quiet_import():
-            from absl import logging
-
             from tf_twostage import trial
-        logging.set_verbosity(logging.WARNING)
+        plain_messages()
         trial.run(options)
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
