@@ -49,15 +49,6 @@ def test_manifold_loads_whole_and_knows_its_dimension():
     assert "10,000 training and 2,000 held-out" in data.source
 
 
-def test_limit_keeps_the_first_images_and_says_so():
-    whole, part = datasets.load("manifold"), datasets.load("manifold", limit=7)
-    np.testing.assert_array_equal(part.train, whole.train[:7])
-    np.testing.assert_array_equal(part.test, whole.test[:7])
-    assert part.train.base is None  # the whole isn't kept alive
-    assert "first 7 of each" in part.source
-    assert "give 1 or more" in message(datasets.load, "manifold", limit=0)
-
-
 def test_outline_tells_what_load_gives(tmp_path):
     write_pngs(tmp_path / "folder", pictures(25, (8, 6, 1)))
     write_pngs(tmp_path / "splits" / "train", pictures(5))

@@ -43,7 +43,6 @@ def load(
     celeba_dir: PathLike | None = None,
     jpeg: bool = False,
     cache_dir: PathLike | None = None,
-    limit: int | None = None,
 ) -> Dataset:
     """Loads a data set; the same images in the same order every time, whatever a run's seed.
 
@@ -53,7 +52,6 @@ def load(
       celeba_dir: CelebA's files instead of TFDS': img_align_celeba/ or its zip, or their parent.
       jpeg: put every image once through JPEG (quality 75), as the authors did with CIFAR-10.
       cache_dir: where cropped CelebA is kept; ~/.cache/tf_twostage if None.
-      limit: keep the first so many training and held-out images only.
 
     Raises:
       InputError: an unknown name, or a source that is missing, damaged or of the wrong kind.
@@ -69,7 +67,7 @@ def load(
         splits = folders.load_npz(name)
     else:
         splits = tfds_images.load(kind, data_dir)
-    splits = _through_jpeg(_limited(splits, limit)) if jpeg else _limited(splits, limit)
+    splits = _through_jpeg(splits) if jpeg else splits
     true_dim = manifold.TRUE_DIM if kind == "manifold" else None
     return Dataset(
         run_name(name), splits.train, splits.test, splits.source, true_dim, splits.version
@@ -157,17 +155,6 @@ def _manifold_source() -> str:
     return (
         f"built in: soft ellipses of {manifold.TRUE_DIM} factors, seed {manifold.DATA_SEED}; "
         f"{manifold.TRAIN_IMAGES:,} training and {manifold.TEST_IMAGES:,} held-out images"
-    )
-
-
-def _limited(splits: Splits, limit: int | None) -> Splits:
-    if limit is None:
-        return splits
-    if limit < 1:
-        raise InputError(f"a limit of {limit} images leaves none: give 1 or more")
-    train, test = (array[:limit].copy() for array in (splits.train, splits.test))
-    return splits._replace(
-        train=train, test=test, source=f"{splits.source}; of these the first {limit:,} of each"
     )
 
 

@@ -14,7 +14,7 @@ from tf_twostage.datasets import Dataset
 from tf_twostage.distances import sliced_wasserstein
 from tf_twostage.errors import InputError
 from tf_twostage.networks import Posterior
-from tf_twostage.two_stage import TwoStageVAE, as_float
+from tf_twostage.two_stage import INFERENCE_BATCH, TwoStageVAE, as_float
 
 RECONSTRUCTED = 10_000  # held-out images that are reconstructed, at most
 SLICED = 2_000  # images in each set of a sliced Wasserstein distance, at most
@@ -48,12 +48,20 @@ def evaluate(
 
 def reconstruction_mse(model: TwoStageVAE, images: np.ndarray, seed: int) -> float:
     """Mean squared error per pixel (0..1) of images against their reconstruction at z ~ q(z|x)."""
-    total = 0.0
-    for start in range(0, len(images), 1000):
-        batch = images[start : start + 1000]
-        gaps = as_float(batch) - model.reconstruct(batch, seed + start)
-        total += float(np.square(gaps, dtype=np.float64).sum())
-    return total / images.size
+    errors = (
+        np.square(as_float(batch) - again, dtype=np.float64).sum()
+        for batch, again in _reconstructions(model, images, seed)
+    )
+    return float(sum(errors) / images.size)
+
+
+def _reconstructions(
+    model: TwoStageVAE, images: np.ndarray, seed: int
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Batches of images, each with its reconstruction in 0..1."""
+    for start in range(0, len(images), INFERENCE_BATCH):
+        batch = images[start : start + INFERENCE_BATCH]
+        yield batch, model.reconstruct(batch, seed + start)
 
 
 def sample_distances(model: TwoStageVAE, dataset: Dataset, trained: list[int], seed: int) -> dict:
@@ -145,7 +153,11 @@ def _fid_scores(model, dataset, trained, setting, seed) -> dict:
     real = fid.cached_statistics(
         real_images, inception, setting.dims, extra=setting.note, progress=_bar("real", count)
     )
-    generated = {"reconstruction": lambda: _reconstructions(model, real_images, seed)}
+    generated = {
+        "reconstruction": lambda: (
+            255 * again for _, again in _reconstructions(model, real_images, seed)
+        )
+    }
     for stage in trained:
         generated[f"stage{stage}"] = lambda stage=stage: _samples(model, count, seed, stage)
     results = {
@@ -190,13 +202,8 @@ def _choose(images: np.ndarray, count: int) -> np.ndarray:
 
 def _samples(model: TwoStageVAE, count: int, seed: int, stage: int) -> Iterator[np.ndarray]:
     z = model.sample_latents(count, seed, stage)
-    for start in range(0, count, 1000):
-        yield 255 * model.decode(z[start : start + 1000])
-
-
-def _reconstructions(model: TwoStageVAE, images: np.ndarray, seed: int) -> Iterator[np.ndarray]:
-    for start in range(0, len(images), 1000):
-        yield 255 * model.reconstruct(images[start : start + 1000], seed + start)
+    for start in range(0, count, INFERENCE_BATCH):
+        yield 255 * model.decode(z[start : start + INFERENCE_BATCH])
 
 
 def _bar(label: str, count: int) -> Callable[[int], None] | None:

@@ -70,7 +70,7 @@ def _parts(cell, notes: list[str]) -> tuple[str, str]:
 
 
 def _number(mean: float, std: float | None) -> str:
-    digits = 1 if abs(mean) >= 10 else 2
+    digits = 1 if abs(mean) >= 10 else 2 if abs(mean) >= 1 else 3
     return f"{mean:.{digits}f}" + ("" if std is None else f" ± {std:.{digits}f}")
 
 
