@@ -1,5 +1,6 @@
 """A trial in a process of its own, so that one that fails or is killed leaves the others alone."""
 
+import dataclasses
 import multiprocessing
 import signal
 import sys
@@ -16,7 +17,8 @@ def run(options) -> str | None:
     Raises:
       KeyboardInterrupt: someone pressed Ctrl-C; the trial's process has ended too.
     """
-    process = multiprocessing.get_context("spawn").Process(target=_run, args=(options,))
+    values = dataclasses.asdict(options)  # not of a class whose module imports TensorFlow
+    process = multiprocessing.get_context("spawn").Process(target=_run, args=(values,))
     process.start()
     try:
         process.join()
@@ -28,13 +30,13 @@ def run(options) -> str | None:
     return _reason(process.exitcode)
 
 
-def _run(options) -> None:
+def _run(values: dict) -> None:
     """What the process does."""
     try:
         with quiet_import():
-            from tf_twostage import trial
+            from tf_twostage import settings, trial
         plain_messages()
-        trial.run(options)
+        trial.run(settings.Options(**values))
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(1)
