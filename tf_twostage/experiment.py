@@ -46,7 +46,7 @@ class Options:
     inception: str | None = None
     fid_dims: int = 2048
     fid_images: int = 10_000
-    jit_compile: bool = True
+    jit_compile: bool | None = None
     dry_run: bool = False
 
     @property
