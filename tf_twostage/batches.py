@@ -32,7 +32,7 @@ def image_batches(
     Returns:
       Endless data set of {"x": float32 [B, H, W, C] in 0..1, "noise": float32 [B, kappa]}.
     """
-    pixels = tf.constant(images)
+    pixels = as_tensor(images)
 
     def batch(rows, step):
         x = tf.cast(tf.gather(pixels, rows), tf.float32) / 255
@@ -78,7 +78,22 @@ def _stream(examples, batch_size, seed, first_epoch, batch) -> tf.data.Dataset:
 
     epochs = tf.data.Dataset.range(first_epoch, tf.int64.max)
     batches = epochs.flat_map(epoch).map(batch, num_parallel_calls=2, deterministic=True)
-    return batches.prefetch(tf.data.AUTOTUNE)
+    # tf.data's rewriting would copy the tensor of all examples.
+    options = tf.data.Options()
+    options.experimental_optimization.apply_default_optimizations = False
+    options.autotune.enabled = False
+    return batches.prefetch(2).with_options(options)
+
+
+def as_tensor(array: np.ndarray) -> tf.Tensor:
+    """The array as a tensor on the same memory; a copy where TensorFlow cannot use that memory.
+
+    It needs a multiple of 64 bytes as address, which `decoding.empty` gives.
+    """
+    shared = array.flags.c_contiguous and array.flags.writeable and array.ctypes.data % 64 == 0
+    if not shared:
+        return tf.constant(array)
+    return tf.experimental.dlpack.from_dlpack(array.__dlpack__())
 
 
 def _stream_seed(seed, purpose):

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tf_twostage import tfds_images
-from tf_twostage.decoding import Outline, Splits, decode_all
+from tf_twostage.decoding import Outline, Splits, aligned, decode_all, empty
 from tf_twostage.errors import InputError
 from tf_twostage.files import replace_file
 
@@ -139,7 +139,7 @@ def _crop_all(
                 f"CelebA's {name} can't be used ({error}): copy or download it again"
             ) from error
 
-    out = np.empty((count, SIDE, SIDE, 3), np.uint8)
+    out = empty((count, SIDE, SIDE, 3))
     return decode_all(items, out, decode, f"CelebA, {split}")
 
 
@@ -266,7 +266,7 @@ def _cached(
     if path.is_file():
         try:
             with np.load(path) as kept:
-                return {split: kept[split] for split in ("train", "test")}
+                return {split: aligned(kept[split]) for split in ("train", "test")}
         except Exception as error:  # whatever a damaged zip or .npy raises
             print(f"warning: {path} is damaged ({error}); computing it anew", file=sys.stderr)
     arrays = compute()

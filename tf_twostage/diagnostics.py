@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tf_twostage import recipes, two_stage
+from tf_twostage import inference, recipes, two_stage
 from tf_twostage.networks import Posterior
 
 ROWS = 10  # directions shown by `noise_along_directions`
@@ -140,7 +140,7 @@ def singular_values(
 def _encode_latents(model: two_stage.TwoStageVAE, z: np.ndarray) -> Posterior:
     """q(u|z) of z [N, kappa]."""
     step = two_stage.INFERENCE_BATCH
-    encode = model.stage2.encoder.predict_on_batch
+    encode = inference.compiled(model.stage2.encoder, (model.recipe.latent_dim,))
     parts = [encode(z[start : start + step]) for start in range(0, len(z), step)]
     return Posterior(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 

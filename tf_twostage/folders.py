@@ -15,6 +15,7 @@ from tf_twostage.decoding import (
     Splits,
     content_hash,
     decode_all,
+    empty,
     held_out,
     held_out_count,
 )
@@ -178,7 +179,7 @@ def _decode_files(
     files: list[pathlib.Path], size: tuple[int, int], channels: int, root: pathlib.Path
 ) -> np.ndarray:
     """Decodes files into one array, uint8 [N, H, W, channels]."""
-    out = np.empty((len(files), size[1], size[0], channels), np.uint8)
+    out = empty((len(files), size[1], size[0], channels))
 
     def decode(path: pathlib.Path) -> np.ndarray:
         try:

@@ -1,7 +1,7 @@
 """Spectral normalisation, zero-debiased batch normalisation, and the residual blocks of Figure 12.
 
-All in `keras.layers` and `keras.ops`. Keras has layers of the first two names; why they cannot
-stand in is said at each class.
+All in `keras.layers`, `keras.ops` and `fused`. Keras has layers of the first two names; why they
+cannot stand in is said at each class.
 """
 
 import math
@@ -9,11 +9,36 @@ import math
 import keras
 from keras import ops
 
-from tf_twostage import recipes
+from tf_twostage import fused, recipes
 
 
 def _unit(vector):
     return vector / (ops.norm(vector) + 1e-12)
+
+
+class Dense(keras.layers.Dense):
+    """`keras.layers.Dense` on [B, m], faster."""
+
+    def call(self, inputs, training=False):
+        return self.activation(fused.dense(inputs, self.kernel, self.bias))
+
+
+class WeightDecay(keras.regularizers.Regularizer):
+    """TF1's `l2_regularizer(rate)`: rate/2 * sum(w^2). (Keras' L2 has no half.)
+
+    While `by_optimizer` is set it has no gradient: the optimiser adds rate * w itself.
+    """
+
+    def __init__(self, rate: float):
+        self.rate = rate
+        self.by_optimizer = False
+
+    def __call__(self, x):
+        x = ops.stop_gradient(x) if self.by_optimizer else x
+        return self.rate / 2 * fused.sum_of_squares(x)
+
+    def get_config(self):
+        return {"rate": self.rate}
 
 
 class _Spectral:
@@ -48,33 +73,39 @@ class _Spectral:
     def load_own_variables(self, store):
         keras.layers.Layer.load_own_variables(self, store)
 
-    def normalised_kernel(self, training: bool):
-        """W / sigma in the kernel's own shape; stores the next u when training."""
-        w = ops.reshape(self.kernel, (-1, self.kernel.shape[-1]))  # [kh*kw*cin, cout]
+    def singular_vectors(self, w, training: bool):
+        """u [kh*kw*cin, 1] and v [cout, 1] of W; stores u when training."""
         fixed = ops.stop_gradient(w)
-        v = _unit(ops.matmul(ops.transpose(fixed), self.u))  # [cout, 1]
-        u = _unit(ops.matmul(fixed, v))  # [kh*kw*cin, 1]
+        v = _unit(ops.matmul(ops.transpose(fixed), self.u))
+        u = _unit(ops.matmul(fixed, v))
         if training:
             self.u.assign(u)
-        sigma = ops.sum(u * ops.matmul(w, v))
-        return self.kernel / sigma
+        return u, v
 
 
 class SpectralConv2D(_Spectral, keras.layers.Conv2D):
     """`keras.layers.Conv2D` (channels last) with a spectrally normalised kernel."""
 
     def call(self, inputs, training=False):
-        kernel = self.normalised_kernel(training)
+        w = ops.reshape(self.kernel, (-1, self.kernel.shape[-1]))
+        u, v = self.singular_vectors(w, training)
+        kernel = self.kernel / ops.sum(u * ops.matmul(w, v))
         outputs = ops.conv(inputs, kernel, self.strides, self.padding, "channels_last")
         return self.activation(outputs + self.bias)
 
 
 class SpectralDense(_Spectral, keras.layers.Dense):
-    """`keras.layers.Dense` with a spectrally normalised kernel."""
+    """`keras.layers.Dense` with a spectrally normalised kernel.
+
+    x (W/sigma) is computed as (xW)/sigma, and u'W of sigma = u'Wv as one more row of xW: so no
+    pass over W is spent on dividing it, nor on sigma's gradient, which is of W's size as well.
+    """
 
     def call(self, inputs, training=False):
-        outputs = ops.matmul(inputs, self.normalised_kernel(training))
-        return self.activation(outputs + self.bias)
+        u, v = self.singular_vectors(self.kernel, training)
+        products = fused.product(ops.concatenate([inputs, ops.transpose(u)]), self.kernel)
+        sigma = ops.sum(products[-1] * v[:, 0])
+        return self.activation(products[:-1] / sigma + self.bias)
 
 
 class ZeroDebiasedBatchNormalization(keras.layers.Layer):
@@ -119,24 +150,29 @@ class ZeroDebiasedBatchNormalization(keras.layers.Layer):
         self.steps = self.add_weight(name="steps", shape=(), initializer="zeros", **state)
 
     def call(self, inputs, training=False):
-        mean, variance = self._batch_moments(inputs) if training else self._moving_moments()
+        if not training:
+            return self._normalise(inputs, self.moving_mean, self.moving_variance)
+        if self.synchronized:
+            axes = tuple(range(len(inputs.shape) - 1))
+            mean, variance = ops.moments(inputs, axes, synchronized=True)
+            outputs = self._normalise(inputs, mean, variance)
+        else:
+            outputs, mean, variance = fused.batch_norm(inputs, self.gamma, self.beta, self.epsilon)
+        self._move(mean, variance)
+        return outputs
+
+    def _normalise(self, inputs, mean, variance):
         return ops.batch_normalization(
             inputs, mean, variance, -1, offset=self.beta, scale=self.gamma, epsilon=self.epsilon
         )
 
-    def _moving_moments(self):
-        return self.moving_mean, self.moving_variance
-
-    def _batch_moments(self, inputs):
-        axes = tuple(range(len(inputs.shape) - 1))
-        mean, variance = ops.moments(inputs, axes, synchronized=self.synchronized)
+    def _move(self, mean, variance):
         steps = self.steps + 1.0
         # 1 - d^t as -expm1(t log d): exact to float32 where t is small
         rate = (self.decay - 1.0) / ops.expm1(steps * math.log(self.decay))
         self.steps.assign(steps)
         self.moving_mean.assign_add(rate * (ops.stop_gradient(mean) - self.moving_mean))
         self.moving_variance.assign_add(rate * (ops.stop_gradient(variance) - self.moving_variance))
-        return mean, variance
 
     def get_config(self):
         config = {"decay": self.decay, "epsilon": self.epsilon, "synchronized": self.synchronized}
@@ -178,8 +214,8 @@ class DenseResidualBlock(keras.layers.Layer):
 
     def __init__(self, units: int, dense: dict, **kwargs):
         super().__init__(**kwargs)
-        self.layers = [keras.layers.Dense(units, **dense) for _ in range(2)]
-        self.shortcut = keras.layers.Dense(units, **dense)
+        self.layers = [Dense(units, **dense) for _ in range(2)]
+        self.shortcut = Dense(units, **dense)
 
     def build(self, input_shape):
         shape = tuple(input_shape)

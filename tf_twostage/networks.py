@@ -13,10 +13,12 @@ from keras import ops
 from tf_twostage import recipes
 from tf_twostage.errors import InputError
 from tf_twostage.layers import (
+    Dense,
     DenseResidualBlock,
     ResidualBlock,
     SpectralConv2D,
     SpectralDense,
+    WeightDecay,
     ZeroDebiasedBatchNormalization,
 )
 
@@ -45,12 +47,12 @@ class Context(NamedTuple):
     def kernel(self, stddev: float | None = None, truncated: bool = False) -> dict:
         """Keyword arguments of a layer with a kernel: its initialiser and its weight decay.
 
-        TF1's l2_regularizer(l) adds l/2 * sum(w^2); Keras' L2(l) has no half. Without `stddev`
-        the initialiser is Glorot's uniform one, the default of TF1's layers and of Keras.
+        Without `stddev` the initialiser is Glorot's uniform one, the default of TF1's layers and
+        of Keras.
         """
         kind = keras.initializers.TruncatedNormal if truncated else keras.initializers.RandomNormal
         initializer = "glorot_uniform" if stddev is None else kind(stddev=stddev)
-        decay = keras.regularizers.L2(self.weight_decay / 2) if self.weight_decay else None
+        decay = WeightDecay(self.weight_decay) if self.weight_decay else None
         return {"kernel_initializer": initializer, "kernel_regularizer": decay}
 
     def norm_values(self) -> dict:
@@ -67,8 +69,8 @@ class HeadedEncoder(keras.Model):
     def __init__(self, body: keras.Sequential, latent_dim: int, kernel: dict, **kwargs):
         super().__init__(**kwargs)
         self.body = body
-        self.mean = keras.layers.Dense(latent_dim, **kernel)
-        self.log_stddev = keras.layers.Dense(latent_dim, **kernel)
+        self.mean = Dense(latent_dim, **kernel)
+        self.log_stddev = Dense(latent_dim, **kernel)
 
     def call(self, x, training=False):
         hidden = self.body(x, training=training)
@@ -122,10 +124,10 @@ class InfoGANDecoder(ImageDecoder):
         kernel = context.kernel(recipes.INITIAL_STDDEV)
         body = keras.Sequential(
             [
-                keras.layers.Dense(1024, **kernel, name="dense1"),
+                Dense(1024, **kernel, name="dense1"),
                 context.norm(),
                 keras.layers.ReLU(),
-                keras.layers.Dense(math.prod(start), **kernel, name="dense2"),
+                Dense(math.prod(start), **kernel, name="dense2"),
                 context.norm(),
                 keras.layers.ReLU(),
                 keras.layers.Reshape(start),
@@ -175,7 +177,7 @@ class ResNetDecoder(ImageDecoder):
         doublings = max(1, math.ceil(math.log2(max(height, width))) - 1)  # from 2 x 2
         filters = recipe.resnet_channels * 2**doublings
         layers = [
-            keras.layers.Dense(4 * filters, **kernel),
+            Dense(4 * filters, **kernel),
             keras.layers.Reshape((2, 2, filters)),
         ]
         for _ in range(doublings):
@@ -211,7 +213,7 @@ class WAEDecoder(ImageDecoder):
     def __init__(self, channels: int, context: Context, **kwargs):
         kernel = context.kernel()
         layers = [
-            keras.layers.Dense(8 * 8 * 1024, activation="relu", **kernel),
+            Dense(8 * 8 * 1024, activation="relu", **kernel),
             keras.layers.Reshape((8, 8, 1024)),
         ]
         for filters in (512, 256, 128):
@@ -238,7 +240,7 @@ class HiddenLayers(keras.Sequential):
 
 def _hidden_layers(recipe: recipes.Recipe, kernel: dict) -> HiddenLayers:
     width, depth = recipe.second_stage_width, recipe.second_stage_depth
-    layers = [keras.layers.Dense(width, activation="relu", **kernel) for _ in range(depth)]
+    layers = [Dense(width, activation="relu", **kernel) for _ in range(depth)]
     return HiddenLayers(layers, recipe.second_stage_skip)
 
 
@@ -258,7 +260,7 @@ class LatentDecoder(keras.Model):
         super().__init__(**kwargs)
         kernel = context.kernel()
         self.body = _hidden_layers(recipe, kernel)
-        self.mean = keras.layers.Dense(recipe.latent_dim, **kernel)
+        self.mean = Dense(recipe.latent_dim, **kernel)
 
     def call(self, u, training=False):
         return self.mean(self.body(u, training=training))

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tf_twostage.decoding import Splits
+from tf_twostage.decoding import Splits, empty
 from tf_twostage.errors import InputError
 
 PathLike = str | os.PathLike
@@ -102,7 +102,7 @@ def _images(builder: Any, split: str) -> np.ndarray:
     """Decodes a split into one array, uint8 [N, H, W, C], a batch at a time."""
     dataset = _open(builder, split, None)
     count, shape = builder.info.splits[split].num_examples, builder.info.features["image"].shape
-    images, done = np.empty((count, *shape), np.uint8), 0
+    images, done = empty((count, *shape)), 0
     for batch in dataset.batch(_BATCH).as_numpy_iterator():
         images[done : done + len(batch["image"])] = batch["image"]
         done += len(batch["image"])

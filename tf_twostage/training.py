@@ -10,6 +10,7 @@ import keras
 import tensorflow as tf
 
 from tf_twostage import epoch_log, recipes, two_stage
+from tf_twostage.adam import Adam
 from tf_twostage.errors import InputError
 from tf_twostage.gaussian_vae import GaussianVAE
 
@@ -25,7 +26,7 @@ def optimizer(recipe: recipes.Recipe, schedule: recipes.Schedule, steps: int) ->
     rate = keras.optimizers.schedules.ExponentialDecay(
         schedule.learning_rate, schedule.halve_every * steps, 0.5, staircase=True
     )
-    return keras.optimizers.Adam(rate, recipe.adam_beta_1, recipe.adam_beta_2, recipe.adam_epsilon)
+    return Adam(rate, recipe.adam_beta_1, recipe.adam_beta_2, recipe.adam_epsilon)
 
 
 def fit_stage(
@@ -37,7 +38,7 @@ def fit_stage(
     run: pathlib.Path,
     *,
     callbacks: Sequence[keras.callbacks.Callback] = (),
-    jit_compile: bool = True,
+    jit_compile: bool | None = None,
 ) -> None:
     """Trains one stage to the end of its schedule, from its last finished epoch if there is one.
 
@@ -49,7 +50,8 @@ def fit_stage(
       stage: 1 or 2.
       run: the run folder; `checkpoints/` and `stage{1,2}.csv` in it are written.
       callbacks: called at the end of an epoch before it is logged and checkpointed.
-      jit_compile: compile the training step with XLA.
+      jit_compile: compile the training step with XLA; None: where there is a GPU. On a CPU
+        TensorFlow's own kernels are faster and there at once.
 
     Raises:
       DivergedError: a term of the loss is not finite; the last good checkpoint stays.
@@ -57,35 +59,46 @@ def fit_stage(
     schedule = recipe.schedule(stage)
     model.compile(
         optimizer(recipe, schedule, steps),
-        jit_compile=jit_compile,
-        steps_per_execution=steps_per_execution(steps) if stage == 2 else 1,
+        jit_compile=_on_gpu() if jit_compile is None else jit_compile,
+        steps_per_execution=steps_per_execution(steps, stage),
     )
     model.optimizer.build(model.trainable_variables)
     checkpoint = Checkpoint(run, stage)
     first_epoch = checkpoint.restore(model) // steps
-    model.fit(
-        batches(first_epoch),
-        epochs=schedule.epochs,
-        initial_epoch=first_epoch,
-        steps_per_epoch=steps,
-        shuffle=False,
-        verbose=1 if sys.stdout.isatty() else 2,
-        callbacks=[
-            DivergenceGuard(stage),
-            EpochFacts(),
-            *callbacks,
-            EpochLog(run / f"stage{stage}.csv", first_epoch),
-            keras.callbacks.TensorBoard(run / "tensorboard" / f"stage{stage}", write_graph=False),
-            checkpoint,
-        ],
-    )
+    with model.optimizer.decaying():
+        model.fit(
+            batches(first_epoch),
+            epochs=schedule.epochs,
+            initial_epoch=first_epoch,
+            steps_per_epoch=steps,
+            shuffle=False,
+            verbose=1 if sys.stdout.isatty() else 2,
+            callbacks=[
+                DivergenceGuard(stage),
+                EpochFacts(),
+                *callbacks,
+                EpochLog(run / f"stage{stage}.csv", first_epoch),
+                keras.callbacks.TensorBoard(
+                    run / "tensorboard" / f"stage{stage}", write_graph=False
+                ),
+                checkpoint,
+            ],
+        )
     model.compile(optimizer=None)  # drops the optimiser's state
 
 
-def steps_per_execution(steps: int) -> int:
-    """The largest divisor of `steps` up to 100: the second stage's step is so short that calling
-    it from Python costs as much. (A loop of convolutions would be slower on a CPU.)"""
-    return max(size for size in range(1, min(steps, 100) + 1) if steps % size == 0)
+def _on_gpu() -> bool:
+    return bool(tf.config.list_physical_devices("GPU"))
+
+
+def steps_per_execution(steps: int, stage: int) -> int:
+    """How many steps run between two calls from Python, which cost about a millisecond each.
+
+    The largest divisor of `steps` up to 10 in the first stage, up to 100 in the second, whose
+    steps are short.
+    """
+    most = min(steps, (10, 100)[stage - 1])
+    return max(size for size in range(1, most + 1) if steps % size == 0)
 
 
 class Checkpoint(keras.callbacks.Callback):

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from tf_twostage import files, networks, recipes
+from tf_twostage import files, inference, networks, recipes
 from tf_twostage.errors import InputError
 from tf_twostage.gaussian_vae import GaussianVAE
 from tf_twostage.networks import Posterior
@@ -61,8 +61,10 @@ class TwoStageVAE:
         self.stage2 = GaussianVAE(
             *second, recipe.latent_dim, log_gamma=recipe.second_stage_log_gamma, seed=seed
         ).build_for((recipe.latent_dim,))
-        for half in (*first, *second):
-            half.jit_compile = False  # inference: XLA would compile once a batch shape
+        latent = (recipe.latent_dim,)
+        self._encode = inference.compiled(first.encoder, self.image_shape)
+        self._decode = inference.compiled(first.decoder, latent)
+        self._decode_latents = inference.compiled(second.decoder, latent)
 
     def stage(self, number: int) -> GaussianVAE:
         """Stage 1 or 2."""
@@ -70,12 +72,12 @@ class TwoStageVAE:
 
     def encode(self, images: np.ndarray) -> Posterior:
         """q(z|x) of images [N, H, W, C]: mean and stddev, float32 [N, kappa] each."""
-        parts = _batched(lambda x: self.stage1.encoder.predict_on_batch(as_float(x)), images)
+        parts = _batched(lambda x: self._encode(as_float(x)), images)
         return Posterior(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
     def decode(self, z: np.ndarray) -> np.ndarray:
         """The decoder mean at latents z [N, kappa]: images float32 [N, H, W, C] in 0..1."""
-        return np.concatenate(_batched(self.stage1.decoder.predict_on_batch, z))
+        return np.concatenate(_batched(self._decode, z))
 
     def reconstruct(self, images: np.ndarray, seed: int = 0) -> np.ndarray:
         """The decoder mean at a draw z ~ q(z|x), as the authors score reconstructions."""
@@ -106,7 +108,7 @@ class TwoStageVAE:
 
     def latents_from(self, u: np.ndarray, noise: np.ndarray) -> np.ndarray:
         """z = z_hat(u) + gamma_z * noise with gamma_z the standard deviation exp(log_gamma)."""
-        z_hat = np.concatenate(_batched(self.stage2.decoder.predict_on_batch, u))
+        z_hat = np.concatenate(_batched(self._decode_latents, u))
         return z_hat + np.exp(ops.convert_to_numpy(self.stage2.log_gamma)) * noise
 
     def save_stage(self, run: str | os.PathLike, number: int) -> None:

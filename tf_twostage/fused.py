@@ -1,0 +1,83 @@
+"""Products and sums that TensorFlow does faster when asked in its own words.
+
+Each equals its formula in `keras.ops` up to rounding, and other backends get that formula.
+docs/performance.md says what each one brings.
+"""
+
+import keras
+from keras import ops
+
+TENSORFLOW = keras.backend.backend() == "tensorflow"
+if TENSORFLOW:
+    import tensorflow as tf
+
+
+def product(x, kernel):
+    """x @ kernel, [B, m] by [m, n].
+
+    The gradient by x multiplies by the transposed kernel. oneDNN does that at half its rate for a
+    hundred rows, but not if asked for the same as a batch of one product.
+    """
+    if not TENSORFLOW:
+        return ops.matmul(x, kernel)
+    return _product(tf.convert_to_tensor(x), tf.convert_to_tensor(kernel))
+
+
+def dense(x, kernel, bias):
+    """x @ kernel + bias, [B, m] by [m, n] plus [n]."""
+    if not TENSORFLOW:
+        return ops.matmul(x, kernel) + bias
+    return _dense(*(tf.convert_to_tensor(value) for value in (x, kernel, bias)))
+
+
+def sum_of_squares(x):
+    """The sum of all x^2, a scalar, in one pass over x."""
+    return 2 * tf.nn.l2_loss(x) if TENSORFLOW else ops.sum(ops.square(x))
+
+
+def batch_norm(x, scale, offset, epsilon: float):
+    """x normalised by its own moments over all axes but the last, scaled and shifted.
+
+    Args:
+      x: [B, C] or [B, H, W, C].
+      scale, offset: [C].
+      epsilon: added to the variance.
+
+    Returns:
+      The result, as x; mean [C]; biased variance [C]. The moments carry no gradient.
+    """
+    if TENSORFLOW and len(x.shape) in (2, 4):
+        return _batch_norm(x, scale, offset, epsilon)
+    mean, variance = ops.moments(x, tuple(range(len(x.shape) - 1)))
+    y = ops.batch_normalization(x, mean, variance, -1, offset, scale, epsilon)
+    return y, ops.stop_gradient(mean), ops.stop_gradient(variance)
+
+
+def _batch_norm(x, scale, offset, epsilon):
+    image = x if len(x.shape) == 4 else x[:, None, None, :]
+    y, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
+        x=image, scale=scale, offset=offset, mean=[], variance=[], epsilon=epsilon
+    )
+    count = tf.cast(tf.reduce_prod(tf.shape(image)[:-1]), variance.dtype)
+    biased = variance * (count - 1) / count  # the operation gives the unbiased one
+    return tf.reshape(y, tf.shape(x)), tf.stop_gradient(mean), tf.stop_gradient(biased)
+
+
+def _product_gradients(x, kernel, upstream):
+    by_x = tf.matmul(upstream[None], kernel[None], transpose_b=True)[0]
+    return by_x, tf.matmul(x, upstream, transpose_a=True)
+
+
+if TENSORFLOW:
+
+    @tf.custom_gradient
+    def _product(x, kernel):
+        return tf.matmul(x, kernel), lambda upstream: _product_gradients(x, kernel, upstream)
+
+    @tf.custom_gradient
+    def _dense(x, kernel, bias):
+        def gradients(upstream):
+            by_bias = tf.reduce_sum(upstream, axis=0)
+            return *_product_gradients(x, kernel, upstream), by_bias
+
+        return tf.nn.bias_add(tf.matmul(x, kernel), bias), gradients
