@@ -119,7 +119,7 @@ def test_training_is_that_of_plain_keras(stage, monkeypatch):
     for actual, expected in zip(weights, expected_weights, strict=True):
         # Adam takes a gradient near zero, rounding included, to a step of full length: 1e-3.
         assert np.mean(np.abs(actual - expected)) < 3e-5
-        assert np.max(np.abs(actual - expected)) < 1e-3
+        assert np.max(np.abs(actual - expected)) < 5e-3  # of ten steps' 1e-2
 
 
 def test_weight_decay_is_the_tapes_again_after_training():
