@@ -8,6 +8,8 @@ import tensorflow as tf
 
 from tf_twostage.layers import WeightDecay
 
+LARGE = 2**16  # elements of a variable from which compiling its update pays
+
 
 class Adam(keras.optimizers.Adam):
     """`keras.optimizers.Adam` with each variable updated by one operation.
@@ -44,10 +46,12 @@ class Adam(keras.optimizers.Adam):
         power_1, power_2 = self.beta_1**step, self.beta_2**step
         rate = tf.cast(learning_rate, variable.dtype)
         betas = {"beta1": self.beta_1, "beta2": self.beta_2, "epsilon": self.epsilon}
-        if self._decays and self._decays[index]:
+        decay = self._decays[index] if self._decays else 0.0
+        if decay and variable.shape.num_elements() >= LARGE:
             alpha = rate * tf.sqrt(1 - power_2) / (1 - power_1)
-            _decayed_step(variable, m, v, gradient, alpha, self._decays[index], **betas)
+            _decayed_step(variable, m, v, gradient, alpha, decay, **betas)
             return
+        gradient = gradient + decay * variable if decay else gradient
         tf.raw_ops.ResourceApplyAdam(
             var=variable.handle,
             m=m.handle,

@@ -1,5 +1,6 @@
 """A model in inference mode as a plain function of NumPy batches."""
 
+import functools
 from collections.abc import Callable
 
 import keras
@@ -20,4 +21,5 @@ def compiled(model: keras.Model, shape: tuple[int, ...]) -> Callable[[np.ndarray
     def outputs(x):
         return model(x, training=False)
 
-    return lambda x: keras.tree.map_structure(np.asarray, outputs(tf.cast(x, tf.float32)))
+    traced = functools.cache(outputs.get_concrete_function)
+    return lambda x: keras.tree.map_structure(np.asarray, traced()(tf.cast(x, tf.float32)))

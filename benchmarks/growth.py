@@ -1,0 +1,76 @@
+"""How seconds a step and memory grow with batch, image side, latent dimensions, and images."""
+
+import pathlib
+
+from benchmarks import measure
+
+DEFAULT = {"batch": 100, "side": 32, "kappa": 64}
+GRID = {"batch": (25, 100, 400, 800), "side": (16, 32, 64, 128), "kappa": (16, 64, 256, 512)}
+COUNTS = (10_000, 100_000, 1_000_000)
+
+
+def side(batch: int, side: int, kappa: int):
+    """Our stage-1 step for one setting."""
+    from benchmarks import sides
+
+    values = {"batch_size": batch, "latent_dim": kappa}
+    return sides.ours(1, (side, side, 1), **values)
+
+
+def stream(count: int):
+    """Batches of 100 from `count` synthetic 28 x 28 images, without a network."""
+    from tf_twostage import batches
+    from tf_twostage.decoding import empty
+
+    images = empty((count, 28, 28, 1))
+    images[...] = 7
+    iterator = iter(batches.image_batches(images, 100, 64, 0))
+    return lambda steps: [next(iterator) for _ in range(steps)]
+
+
+def measure_one(factory: str, arguments: dict, steps: int) -> dict:
+    """Seconds a step and peak MB of one side in a process of its own."""
+    made = measure.Side(f"benchmarks.growth:{factory}", arguments)
+    made.run(steps)
+    found = min((made.run(steps) for _ in range(3)), key=lambda one: one["wall"])
+    made.close()
+    return {"seconds": found["wall"], "peak_mb": found["peak"]}
+
+
+def plot(rows: dict, path: pathlib.Path) -> None:
+    """Seconds a step against each quantity, both axes logarithmic."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    figure, axes = pyplot.subplots(1, len(rows), figsize=(3.2 * len(rows), 3), squeeze=False)
+    for axis, (name, found) in zip(axes[0], rows.items(), strict=True):
+        axis.loglog(list(found), [one["seconds"] for one in found.values()], "o-")
+        axis.set(xlabel=name, ylabel="seconds a step")
+    figure.tight_layout()
+    figure.savefig(path)
+    pyplot.close(figure)
+
+
+def main() -> None:
+    """Prints the table, writes the JSON and the plot."""
+    options = measure.parser(__doc__).parse_args()
+    measure.choose_device(options.device)
+    rows = {}
+    print("| quantity | value | ms a step | peak MB |\n|---|---|---|---|")
+    jobs = [
+        (name, value, "side", DEFAULT | {name: value}, 10) for name in GRID for value in GRID[name]
+    ]
+    jobs += [("images", count, "stream", {"count": count}, 200) for count in COUNTS]
+    for name, value, factory, arguments, steps in jobs:
+        one = rows.setdefault(name, {})[value] = measure_one(factory, arguments, steps)
+        print(
+            f"| {name} | {value} | {1e3 * one['seconds']:.2f} | {one['peak_mb']:.0f} |", flush=True
+        )
+    measure.save("growth", {"rows": rows})
+    plot(rows, measure.RESULTS / "growth.png")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,105 @@
+"""The sides of the comparisons: each function here returns `run(steps)`."""
+
+import pathlib
+import tempfile
+
+import numpy as np
+
+BATCH = 100
+KAPPA = 64
+IMAGES = 2000
+
+
+def _images(shape: tuple[int, ...]) -> np.ndarray:
+    from tf_twostage.decoding import empty
+
+    images = empty((IMAGES, *shape))
+    images[...] = np.random.default_rng(0).integers(0, 256, images.shape, dtype=np.uint8)
+    return images
+
+
+def _posterior() -> tuple[np.ndarray, np.ndarray]:
+    mean = np.random.default_rng(0).normal(size=(IMAGES, KAPPA)).astype("float32")
+    return mean, np.full_like(mean, 0.1)
+
+
+def plain_graph(stage: int, shape: tuple[int, ...], batch: int = BATCH):
+    """(a): a v1 Session fed with NumPy batches, images as floats already."""
+    from benchmarks.plain_graph import PlainGraph
+
+    graph = PlainGraph(stage, (batch, *shape))
+    rng = np.random.default_rng(1)
+    if stage == 1:
+        images = _images(shape).astype("float32") / 255
+        return lambda n: [graph.step(images[rng.integers(0, IMAGES, batch)]) for _ in range(n)]
+    mean, stddev = _posterior()
+
+    def run(steps: int) -> None:
+        for _ in range(steps):
+            rows = rng.integers(0, IMAGES, batch)
+            eps = rng.standard_normal((batch, KAPPA), dtype=np.float32)
+            graph.step(mean[rows] + stddev[rows] * eps)
+
+    return run
+
+
+def _model(stage: int, shape: tuple[int, ...], **values):
+    from tf_twostage import recipes, two_stage
+
+    recipe = recipes.get("paper", "mnist", IMAGES, **values)
+    image_shape = shape if stage == 1 else (4, 4, 1)
+    return recipe, two_stage.TwoStageVAE(recipe, image_shape).stage(stage)
+
+
+def _batches(stage: int, shape: tuple[int, ...], recipe):
+    from tf_twostage import batches
+
+    if stage == 1:
+        images = _images(shape)
+        return lambda epoch: batches.image_batches(
+            images, recipe.batch_size, recipe.latent_dim, 0, epoch
+        )
+    mean, stddev = _posterior()
+    return lambda epoch: batches.latent_batches(mean, stddev, recipe.batch_size, 0, epoch)
+
+
+def plain_keras(stage: int, shape: tuple[int, ...]):
+    """(b): the same model compiled with `keras.optimizers.Adam`, all else as Keras chooses it."""
+    import keras
+
+    recipe, model = _model(stage, shape)
+    model.compile(keras.optimizers.Adam(1e-4, epsilon=1e-8))
+    data = _batches(stage, shape, recipe)(0)
+    return lambda steps: model.fit(data, steps_per_epoch=steps, verbose=0)
+
+
+def ours(stage: int, shape: tuple[int, ...], **values):
+    """`training.fit_stage` as a run calls it, one epoch of `steps` steps with all its callbacks."""
+    import keras
+    import tensorflow as tf
+
+    from tf_twostage import training
+
+    recipe, model = _model(stage, shape, **values)
+    data = _batches(stage, shape, recipe)(0)
+    adam = training.optimizer(recipe, recipe.schedule(stage), 1000)
+    per_call = (10, 100)[stage - 1]
+    model.compile(
+        adam,
+        jit_compile=bool(tf.config.list_physical_devices("GPU")),
+        steps_per_execution=per_call,
+    )
+    adam.build(model.trainable_variables)
+    folder = pathlib.Path(tempfile.mkdtemp())
+    callbacks = [
+        training.DivergenceGuard(stage),
+        training.EpochFacts(),
+        keras.callbacks.TensorBoard(folder, write_graph=False),
+    ]
+
+    def run(steps: int) -> None:
+        steps = max(per_call, steps)
+        with adam.decaying():
+            model.fit(data, steps_per_epoch=steps, verbose=0, callbacks=callbacks)
+
+    return run

@@ -1,0 +1,61 @@
+"""Seconds from the start of a process to its first training step, and peak memory of CelebA."""
+
+import subprocess
+import sys
+import time
+
+from benchmarks import measure
+
+CASES = {"mnist": ((28, 28, 1), 60_000, 15), "celeba": ((64, 64, 3), 162_770, 25)}
+
+
+def job(name: str) -> None:
+    """Trains 20 steps on random images of a data set's size; prints peak MB."""
+    import numpy as np
+
+    from tf_twostage import batches, recipes, training
+    from tf_twostage.decoding import empty
+    from tf_twostage.two_stage import TwoStageVAE
+
+    shape, count, _ = CASES[name]
+    images = empty((count, *shape))
+    images[...] = np.random.default_rng(0).integers(0, 256, (1, *shape), dtype=np.uint8)
+    recipe = recipes.get("paper", name, count)
+    model = TwoStageVAE(recipe, shape).stage1
+    adam = training.optimizer(recipe, recipe.schedule(1), 1)
+    model.compile(adam, jit_compile=False)
+    adam.build(model.trainable_variables)
+    data = batches.image_batches(images, recipe.batch_size, recipe.latent_dim, 0)
+    with adam.decaying():
+        model.fit(data, steps_per_epoch=1, verbose=0)
+        print("first step", flush=True)
+        model.fit(data, steps_per_epoch=20, verbose=0)
+    print(measure.peak_memory(), flush=True)
+
+
+def main() -> None:
+    """Prints both for both data sets and writes the JSON."""
+    options = measure.parser(__doc__)
+    options.add_argument("--job", choices=CASES)
+    chosen = options.parse_args()
+    measure.choose_device(chosen.device)
+    if chosen.job:
+        return job(chosen.job)
+    found = {}
+    for name, (shape, count, target) in CASES.items():
+        command = [sys.executable, "-m", "benchmarks.start_and_memory", "--job", name]
+        start = time.perf_counter()
+        child = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        child.stdout.readline()
+        seconds = time.perf_counter() - start
+        peak = float(child.stdout.read())
+        data = count * shape[0] * shape[1] * shape[2] / 2**20
+        found[name] = {"seconds": seconds, "peak_mb": peak, "images_mb": data}
+        limit = 1.35 * data + 3 * 1024
+        print(f"{name}: first step after {seconds:.1f} s (target {target}); ", end="")
+        print(f"peak {peak:.0f} MB (limit {limit:.0f}) for {data:.0f} MB of images", flush=True)
+    return measure.save("start_and_memory", found)
+
+
+if __name__ == "__main__":
+    main()
