@@ -61,13 +61,14 @@ class Latest(keras.metrics.Metric):
 
     def __init__(self, name: str, initializer="zeros", **kwargs):
         super().__init__(name=name, **kwargs)
-        self.value = self.add_variable(shape=(), initializer=initializer, name="value")
+        # Replicas hold the same value; Keras' default would read back their sum.
+        self.value = self.add_variable((), initializer, aggregation="mean", name="value")
 
     def update_state(self, value):
         self.value.assign(value)
 
     def result(self):
-        return self.value
+        return ops.convert_to_tensor(self.value)
 
 
 class ActiveDimensions(keras.metrics.Metric):
@@ -168,15 +169,16 @@ class GaussianVAE(keras.Model):
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         """Equation (2), mean over the batch, plus weight decay; updates the logged terms.
 
-        The loss goes through `add_loss`, which Keras divides by the number of replicas.
+        The optimiser sums over replicas, so each term is divided by their number. (`add_loss` would
+        do that too, but keeps one list for all replicas: the second would count the first's loss.)
         """
         terms = self.loss_terms(self._split(x)[0], y_pred)
         self.kl_metric.update_state(terms.kl)
         self.reconstruction_metric.update_state(terms.reconstruction)
         self.gamma_metric.update_state(ops.exp(2 * self.log_gamma))
         self.active_metric.update_state(y_pred.sd_z)
-        self.add_loss(ops.mean(terms.kl + terms.reconstruction))
-        return super().compute_loss(x, y, y_pred, sample_weight, training)
+        objective = ops.mean(terms.kl + terms.reconstruction)
+        return sum(map(self._aggregate_additional_loss, [objective, *self.losses]))
 
     def _split(self, inputs):
         if isinstance(inputs, dict):

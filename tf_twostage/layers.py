@@ -129,7 +129,7 @@ class ZeroDebiasedBatchNormalization(keras.layers.Layer):
 
     def _batch_moments(self, inputs):
         axes = tuple(range(len(inputs.shape) - 1))
-        mean, variance = ops.moments(inputs, axes, synchronized=self.synchronized)
+        mean, variance = self._moments(inputs, axes)
         steps = self.steps + 1.0
         # 1 - d^t as -expm1(t log d): exact to float32 where t is small
         rate = (self.decay - 1.0) / ops.expm1(steps * math.log(self.decay))
@@ -137,6 +137,15 @@ class ZeroDebiasedBatchNormalization(keras.layers.Layer):
         self.moving_mean.assign_add(rate * (ops.stop_gradient(mean) - self.moving_mean))
         self.moving_variance.assign_add(rate * (ops.stop_gradient(variance) - self.moving_variance))
         return mean, variance
+
+    def _moments(self, inputs, axes):
+        if not self.synchronized:
+            return ops.moments(inputs, axes)
+        # Keras takes E[x^2] - E[x]^2 over replicas, which cancels where the mean is large: centre x
+        # first, on what all replicas know.
+        centre = ops.stop_gradient(ops.convert_to_tensor(self.moving_mean))
+        mean, variance = ops.moments(inputs - centre, axes, synchronized=True)
+        return mean + centre, variance
 
     def get_config(self):
         config = {"decay": self.decay, "epsilon": self.epsilon, "synchronized": self.synchronized}
