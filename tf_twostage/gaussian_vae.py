@@ -68,7 +68,7 @@ class Latest(keras.metrics.Metric):
         self.value.assign(value)
 
     def result(self):
-        return ops.convert_to_tensor(self.value)
+        return self.value + 0.0  # a tensor, not the variable
 
 
 class ActiveDimensions(keras.metrics.Metric):
@@ -108,6 +108,10 @@ class GaussianVAE(keras.Model):
         unused and stays 1.
       log_gamma: where log gamma starts, the logarithm of a standard deviation.
       seed: int, seeds the noise where none is given.
+
+    Attributes:
+      across_workers: True keeps the logs of a step down to the loss, in the one shape that Keras
+        can average over several workers. Metrics count every step all the same.
     """
 
     def __init__(
@@ -127,6 +131,7 @@ class GaussianVAE(keras.Model):
         self.decoder = decoder
         self.latent_dim = latent_dim
         self.likelihood = likelihood
+        self.across_workers = False
         self.noise = keras.random.SeedGenerator(seed)
         learned = gamma == "learned" and likelihood == "gaussian"
         # The logarithm of the standard deviation, as the authors train it.
@@ -179,6 +184,11 @@ class GaussianVAE(keras.Model):
         self.active_metric.update_state(y_pred.sd_z)
         objective = ops.mean(terms.kl + terms.reconstruction)
         return sum(map(self._aggregate_additional_loss, [objective, *self.losses]))
+
+    def compute_metrics(self, x, y, y_pred, sample_weight=None):
+        """The logs of a step."""
+        logs = super().compute_metrics(x, y, y_pred, sample_weight)
+        return {"loss": ops.reshape(logs["loss"], (1,))} if self.across_workers else logs
 
     def _split(self, inputs):
         if isinstance(inputs, dict):
