@@ -190,6 +190,10 @@ class GaussianVAE(keras.Model):
         logs = super().compute_metrics(x, y, y_pred, sample_weight)
         return {"loss": ops.reshape(logs["loss"], (1,))} if self.across_workers else logs
 
+    def _maybe_symbolic_build(self, iterator=None, data_batch=None):
+        """Nothing: `build_for` has built it. (Keras would first average a batch over the replicas,
+        which fails on several workers where a batch is a dict.)"""
+
     def _split(self, inputs):
         if isinstance(inputs, dict):
             return inputs["x"], inputs["noise"]
