@@ -3,6 +3,7 @@
 gamma over training (Figure 1, left) needs no computation: it is a column of `stage1.csv`.
 """
 
+import functools
 from typing import NamedTuple
 
 import numpy as np
@@ -140,7 +141,7 @@ def singular_values(
 def _encode_latents(model: two_stage.TwoStageVAE, z: np.ndarray) -> Posterior:
     """q(u|z) of z [N, kappa]."""
     step = two_stage.INFERENCE_BATCH
-    encode = model.stage2.encoder.predict_on_batch
+    encode = functools.partial(model.predict, model.stage2.encoder)
     parts = [encode(z[start : start + step]) for start in range(0, len(z), step)]
     return Posterior(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
