@@ -85,13 +85,20 @@ def losses(output_dir, stage):
     return epoch_log.read_log(run_folder(output_dir) / f"stage{stage}.csv")["loss"]
 
 
+def wait_for_epochs(output_dir, count, chief):
+    while not list(output_dir.rglob("stage1.csv")) or len(losses(output_dir, 1)) < count:
+        assert chief.poll() is None, chief.stdout.read()
+        time.sleep(0.2)
+
+
 @pytest.mark.slow
 def test_two_workers_train_what_one_process_does(images, tmp_path):
     finish(start(images, tmp_path / "one", epochs=3))
     chief, other = map(finish, start_workers(images, tmp_path / "two", epochs=3))
-    for stage in (1, 2):
+    # The second stage's data come from weights that differ by rounding already.
+    for stage, tolerance in ((1, 1e-4), (2, 1e-3)):
         one, two = (losses(tmp_path / name, stage) for name in ("one", "two"))
-        np.testing.assert_allclose(two, one, rtol=1e-4)
+        np.testing.assert_allclose(two, one, rtol=tolerance)
     assert "page:" in chief
     assert "page:" not in other
     assert "Epoch" not in other
@@ -105,9 +112,7 @@ def test_two_workers_train_what_one_process_does(images, tmp_path):
 @pytest.mark.parametrize("victim", [0, 1])
 def test_a_killed_worker_ends_the_run_which_then_resumes(images, tmp_path, victim):
     workers = start_workers(images, tmp_path, epochs=200)
-    while not list(tmp_path.rglob("stage1.csv")):
-        assert workers[0].poll() is None, workers[0].stdout.read()
-        time.sleep(0.2)
+    wait_for_epochs(tmp_path, 2, workers[0])  # so that the first has its checkpoint
     workers[victim].send_signal(signal.SIGKILL)
     killed = time.monotonic()
     text = workers[1 - victim].communicate(timeout=LOSS_SECONDS)[0]
@@ -117,9 +122,7 @@ def test_a_killed_worker_ends_the_run_which_then_resumes(images, tmp_path, victi
     assert "Traceback" not in text
     done = len(losses(tmp_path, 1))
     again = start_workers(images, tmp_path, epochs=200)
-    while len(losses(tmp_path, 1)) <= done:
-        assert again[0].poll() is None, again[0].stdout.read()
-        time.sleep(0.2)
+    wait_for_epochs(tmp_path, done + 1, again[0])
     for process in again:
         process.kill()
     text = again[0].stdout.read()
