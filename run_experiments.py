@@ -45,6 +45,13 @@ flags.DEFINE_enum("fid", None, ["on", "off"], "Measure FIDs; by default on the p
 flags.DEFINE_string("inception", None, "Path of TTUR's Inception graph; by default found by fid.")
 flags.DEFINE_integer("fid_dims", 2048, "Width of the Inception features: 2048 | 768 | 192 | 64.")
 flags.DEFINE_integer("fid_images", 10_000, "Images on either side of an FID.", lower_bound=2)
+flags.DEFINE_enum(
+    "strategy",
+    "auto",
+    ["auto", "none", "mirrored", "multiworker"],
+    "The devices that share a batch: auto (all GPUs where there are several), none (one device), "
+    "mirrored (this machine's), multiworker (those of the environment variable TF_CONFIG).",
+)
 flags.DEFINE_bool("jit_compile", None, "Compile training with XLA; by default on a GPU only.")
 flags.DEFINE_bool("deterministic", False, "TensorFlow's deterministic ops: GPUs repeat bits too.")
 flags.DEFINE_bool("dry_run", False, "Print the whole plan, what is done and left, and stop.")

@@ -24,13 +24,11 @@ class Adam(keras.optimizers.Adam):
     def decaying(self) -> Iterator[None]:
         """While in it, the update adds the gradient of `WeightDecay`s; the tape leaves it out.
 
-        So decay costs no pass of its own over the weights. The loss still holds it. Nothing
-        changes under a distribution strategy, where gradients are summed over replicas first.
+        So decay costs no pass of its own over the weights. The loss still holds it. Not for use
+        under a distribution strategy, where gradients are summed over replicas first.
         """
         regularizers = [variable.regularizer for variable in self._trainable_variables]
         decays = [r if isinstance(r, WeightDecay) else None for r in regularizers]
-        if tf.distribute.has_strategy():
-            decays = [None] * len(decays)
         self._decays = [decay.rate if decay else 0.0 for decay in decays]
         _set_by_optimizer(decays, True)
         try:

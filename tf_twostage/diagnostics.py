@@ -3,11 +3,12 @@
 gamma over training (Figure 1, left) needs no computation: it is a column of `stage1.csv`.
 """
 
+import functools
 from typing import NamedTuple
 
 import numpy as np
 
-from tf_twostage import inference, recipes, two_stage
+from tf_twostage import recipes, two_stage
 from tf_twostage.networks import Posterior
 
 ROWS = 10  # directions shown by `noise_along_directions`
@@ -140,7 +141,7 @@ def singular_values(
 def _encode_latents(model: two_stage.TwoStageVAE, z: np.ndarray) -> Posterior:
     """q(u|z) of z [N, kappa]."""
     step = two_stage.INFERENCE_BATCH
-    encode = inference.compiled(model.stage2.encoder, (model.recipe.latent_dim,))
+    encode = functools.partial(model.predict, model.stage2.encoder)
     parts = [encode(z[start : start + step]) for start in range(0, len(z), step)]
     return Posterior(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 

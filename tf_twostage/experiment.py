@@ -1,5 +1,6 @@
 """Every trial of every setting that the command line asks for, and Table 1 of them."""
 
+import contextlib
 import sys
 
 from tf_twostage import (
@@ -8,6 +9,7 @@ from tf_twostage import (
     lock,
     progress,
     settings,
+    strategy,
     table1,
     trial,
     trial_process,
@@ -25,7 +27,7 @@ def run(options: Options) -> dict:
     and the others go on.
 
     Returns:
-      The metrics of a single trial, else {}.
+      The metrics of a single trial, else {}; of several workers only the chief has them.
 
     Raises:
       InputError: bad input, in one line, before anything is written; or, in the end, some of
@@ -38,12 +40,13 @@ def run(options: Options) -> dict:
     for one in trials:
         if one.measures_fid:
             evaluation.check_fid(settings.fid_setting(one, settings.recipe_of(one)))
-    with lock.locked(options.output_dir):
+    writes = strategy.writes(options.strategy)
+    with lock.locked(options.output_dir) if writes else contextlib.nullcontext():
         if len(trials) == 1:
             metrics, failed = trial.run(trials[0]), []
         else:
             metrics, failed = {}, _run_each(trials)
-        table = table1.write(options.output_dir)
+        table = table1.write(options.output_dir) if writes else None
     if table and len(trials) > 1:
         print(f"\n{table}")
     if failed:

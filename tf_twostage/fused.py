@@ -46,7 +46,7 @@ def batch_norm(x, scale, offset, epsilon: float):
     Returns:
       The result, as x; mean [C]; biased variance [C]. The moments carry no gradient.
     """
-    if TENSORFLOW and len(x.shape) in (2, 4):
+    if TENSORFLOW and len(x.shape) in (2, 4) and x.dtype == "float32":
         return _batch_norm(x, scale, offset, epsilon)
     mean, variance = ops.moments(x, tuple(range(len(x.shape) - 1)))
     y = ops.batch_normalization(x, mean, variance, -1, offset, scale, epsilon)

@@ -61,13 +61,14 @@ class Latest(keras.metrics.Metric):
 
     def __init__(self, name: str, initializer="zeros", **kwargs):
         super().__init__(name=name, **kwargs)
-        self.value = self.add_variable(shape=(), initializer=initializer, name="value")
+        # Replicas hold the same value; Keras' default would read back their sum.
+        self.value = self.add_variable((), initializer, aggregation="mean", name="value")
 
     def update_state(self, value):
         self.value.assign(value)
 
     def result(self):
-        return self.value
+        return self.value + 0.0  # a tensor, not the variable
 
 
 class ActiveDimensions(keras.metrics.Metric):
@@ -107,6 +108,10 @@ class GaussianVAE(keras.Model):
         unused and stays 1.
       log_gamma: where log gamma starts, the logarithm of a standard deviation.
       seed: int, seeds the noise where none is given.
+
+    Attributes:
+      across_workers: True keeps the logs of a step down to the loss, in the one shape that Keras
+        can average over several workers. Metrics count every step all the same.
     """
 
     def __init__(
@@ -126,6 +131,7 @@ class GaussianVAE(keras.Model):
         self.decoder = decoder
         self.latent_dim = latent_dim
         self.likelihood = likelihood
+        self.across_workers = False
         self.noise = keras.random.SeedGenerator(seed)
         learned = gamma == "learned" and likelihood == "gaussian"
         # The logarithm of the standard deviation, as the authors train it.
@@ -168,15 +174,25 @@ class GaussianVAE(keras.Model):
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         """Equation (2), mean over the batch, plus weight decay; updates the logged terms.
 
-        The loss goes through `add_loss`, which Keras divides by the number of replicas.
+        The optimiser sums over replicas, so each term is divided by their number. (`add_loss` would
+        do that too, but keeps one list for all replicas: the second would count the first's loss.)
         """
         terms = self.loss_terms(self._split(x)[0], y_pred)
         self.kl_metric.update_state(terms.kl)
         self.reconstruction_metric.update_state(terms.reconstruction)
         self.gamma_metric.update_state(ops.exp(2 * self.log_gamma))
         self.active_metric.update_state(y_pred.sd_z)
-        self.add_loss(ops.mean(terms.kl + terms.reconstruction))
-        return super().compute_loss(x, y, y_pred, sample_weight, training)
+        objective = ops.mean(terms.kl + terms.reconstruction)
+        return sum(map(self._aggregate_additional_loss, [objective, *self.losses]))
+
+    def compute_metrics(self, x, y, y_pred, sample_weight=None):
+        """The logs of a step."""
+        logs = super().compute_metrics(x, y, y_pred, sample_weight)
+        return {"loss": ops.reshape(logs["loss"], (1,))} if self.across_workers else logs
+
+    def _maybe_symbolic_build(self, iterator=None, data_batch=None):
+        """Nothing: `build_for` has built it. (Keras would first average a batch over the replicas,
+        which fails on several workers where a batch is a dict.)"""
 
     def _split(self, inputs):
         if isinstance(inputs, dict):

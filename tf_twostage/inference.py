@@ -1,4 +1,4 @@
-"""A model in inference mode as a plain function of NumPy batches."""
+"""Models in inference mode as plain functions of NumPy batches."""
 
 import functools
 from collections.abc import Callable
@@ -23,3 +23,15 @@ def compiled(model: keras.Model, shape: tuple[int, ...]) -> Callable[[np.ndarray
 
     traced = functools.cache(outputs.get_concrete_function)
     return lambda x: keras.tree.map_structure(np.asarray, traced()(tf.cast(x, tf.float32)))
+
+
+class Predictor:
+    """`predict(model, batch)`: each model compiled once, at its first batch."""
+
+    def __init__(self):
+        self._functions: dict[int, Callable] = {}
+
+    def __call__(self, model: keras.Model, batch: np.ndarray):
+        if id(model) not in self._functions:
+            self._functions[id(model)] = compiled(model, np.shape(batch)[1:])
+        return self._functions[id(model)](batch)

@@ -153,8 +153,7 @@ class ZeroDebiasedBatchNormalization(keras.layers.Layer):
         if not training:
             return self._normalise(inputs, self.moving_mean, self.moving_variance)
         if self.synchronized:
-            axes = tuple(range(len(inputs.shape) - 1))
-            mean, variance = ops.moments(inputs, axes, synchronized=True)
+            mean, variance = self._synchronized_moments(inputs)
             outputs = self._normalise(inputs, mean, variance)
         else:
             outputs, mean, variance = fused.batch_norm(inputs, self.gamma, self.beta, self.epsilon)
@@ -173,6 +172,14 @@ class ZeroDebiasedBatchNormalization(keras.layers.Layer):
         self.steps.assign(steps)
         self.moving_mean.assign_add(rate * (ops.stop_gradient(mean) - self.moving_mean))
         self.moving_variance.assign_add(rate * (ops.stop_gradient(variance) - self.moving_variance))
+
+    def _synchronized_moments(self, inputs):
+        # Keras takes E[x^2] - E[x]^2 over replicas, which cancels where the mean is large: centre x
+        # first, on what all replicas know.
+        axes = tuple(range(len(inputs.shape) - 1))
+        centre = ops.stop_gradient(ops.convert_to_tensor(self.moving_mean))
+        mean, variance = ops.moments(inputs - centre, axes, synchronized=True)
+        return mean + centre, variance
 
     def get_config(self):
         config = {"decay": self.decay, "epsilon": self.epsilon, "synchronized": self.synchronized}

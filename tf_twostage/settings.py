@@ -34,6 +34,7 @@ class Options:
     inception: str | None = None
     fid_dims: int = 2048
     fid_images: int = 10_000
+    strategy: str = "auto"
     jit_compile: bool | None = None
     deterministic: bool = False
     dry_run: bool = False

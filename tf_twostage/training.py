@@ -1,5 +1,6 @@
 """Fits one stage with `model.fit`: optimiser, schedule, logs, atomic checkpoints, resume."""
 
+import contextlib
 import math
 import pathlib
 import sys
@@ -10,6 +11,7 @@ import keras
 import tensorflow as tf
 
 from tf_twostage import epoch_log, recipes, two_stage
+from tf_twostage import strategy as strategies
 from tf_twostage.adam import Adam
 from tf_twostage.errors import InputError
 from tf_twostage.gaussian_vae import GaussianVAE
@@ -43,52 +45,66 @@ def fit_stage(
     """Trains one stage to the end of its schedule, from its last finished epoch if there is one.
 
     Args:
-      model: built, under the strategy it is to train with.
-      batches: the stream of batches from a given epoch on.
+      model: built, under the strategy it is to train with. On several workers each calls this,
+        and the chief alone writes.
+      batches: the stream of global batches from a given epoch on.
       steps: batches an epoch.
       recipe: the setting.
       stage: 1 or 2.
       run: the run folder; `checkpoints/` and `stage{1,2}.csv` in it are written.
       callbacks: called at the end of an epoch before it is logged and checkpointed.
       jit_compile: compile the training step with XLA; None: where there is a GPU. On a CPU
-        TensorFlow's own kernels are faster and there at once.
+        TensorFlow's own kernels are faster and there at once. Ignored under a strategy, as is
+        running several steps an execution: in Keras 3.15 neither works on several devices.
 
     Raises:
+      InputError: the replicas cannot share a batch; the checkpoint is damaged.
       DivergedError: a term of the loss is not finite; the last good checkpoint stays.
     """
+    devices = strategies.of(model)
+    devices.check_batch_size(recipe.batch_size)
     schedule = recipe.schedule(stage)
-    model.compile(
-        optimizer(recipe, schedule, steps),
-        jit_compile=_on_gpu() if jit_compile is None else jit_compile,
-        steps_per_execution=steps_per_execution(steps, stage),
-    )
-    model.optimizer.build(model.trainable_variables)
+    model.across_workers = devices.workers > 1
+    with devices.strategy.scope():
+        model.compile(
+            optimizer(recipe, schedule, steps),
+            jit_compile=compiles(jit_compile) and not devices.distributed,
+            steps_per_execution=1 if devices.distributed else steps_per_execution(steps, stage),
+        )
+        model.optimizer.build(model.trainable_variables)
     checkpoint = Checkpoint(run, stage)
     first_epoch = checkpoint.restore(model) // steps
-    with model.optimizer.decaying():
+    devices.check_same(first_epoch, f"epoch that stage {stage} has reached")
+    writing = [
+        *callbacks,
+        EpochLog(run / f"stage{stage}.csv", first_epoch),
+        keras.callbacks.TensorBoard(run / "tensorboard" / f"stage{stage}", write_graph=False),
+        checkpoint,
+    ]
+    with contextlib.nullcontext() if devices.distributed else model.optimizer.decaying():
         model.fit(
-            batches(first_epoch),
+            devices.share(batches(first_epoch)),
             epochs=schedule.epochs,
             initial_epoch=first_epoch,
             steps_per_epoch=steps,
             shuffle=False,
-            verbose=1 if sys.stdout.isatty() else 2,
+            verbose=_verbosity() if devices.is_chief else 0,
             callbacks=[
                 DivergenceGuard(stage),
                 EpochFacts(),
-                *callbacks,
-                EpochLog(run / f"stage{stage}.csv", first_epoch),
-                keras.callbacks.TensorBoard(
-                    run / "tensorboard" / f"stage{stage}", write_graph=False
-                ),
-                checkpoint,
+                *(writing if devices.is_chief else ()),
             ],
         )
     model.compile(optimizer=None)  # drops the optimiser's state
 
 
-def _on_gpu() -> bool:
-    return bool(tf.config.list_physical_devices("GPU"))
+def _verbosity() -> int:
+    return 1 if sys.stdout.isatty() else 2
+
+
+def compiles(jit_compile: bool | None) -> bool:
+    """Whether the training step is compiled with XLA; where nothing is said, on a GPU."""
+    return bool(tf.config.list_physical_devices("GPU")) if jit_compile is None else jit_compile
 
 
 def steps_per_execution(steps: int, stage: int) -> int:
@@ -112,7 +128,7 @@ class Checkpoint(keras.callbacks.Callback):
         """Loads the checkpoint if there is one; returns how many steps it has trained."""
         if self.path.exists():
             two_stage.load_weights(model, self.path)
-        return int(model.optimizer.iterations)
+        return int(model.optimizer.iterations.numpy())
 
     def on_epoch_end(self, epoch, logs=None):
         self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -138,7 +154,7 @@ class DivergenceGuard(keras.callbacks.Callback):
     def on_train_batch_end(self, batch, logs=None):
         if batch >= self.next_look:
             self.next_look = batch + self.EVERY
-            self._check(f"step {int(self.model.optimizer.iterations)}")
+            self._check(f"step {int(self.model.optimizer.iterations.numpy())}")
 
     def on_epoch_end(self, epoch, logs=None):
         self._check(f"epoch {epoch + 1}")
@@ -154,13 +170,16 @@ class DivergenceGuard(keras.callbacks.Callback):
 
 
 class EpochFacts(keras.callbacks.Callback):
-    """Adds `learning_rate` and `seconds` of an epoch to its logs."""
+    """Adds `learning_rate` and `seconds` of an epoch to its logs (and, on several workers, what
+    the steps leave out of them)."""
 
     def on_epoch_begin(self, epoch, logs=None):
         self.start = time.perf_counter()
         self.rate = float(self.model.optimizer.learning_rate)
 
     def on_epoch_end(self, epoch, logs=None):
+        if self.model.across_workers:
+            logs.update((k, float(v)) for k, v in self.model.get_metrics_result().items())
         logs["learning_rate"] = self.rate
         logs["seconds"] = time.perf_counter() - self.start
 

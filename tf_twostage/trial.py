@@ -20,6 +20,7 @@ from tf_twostage import (
     recipes,
     report,
     settings,
+    strategy,
     training,
 )
 from tf_twostage.networks import Posterior
@@ -46,13 +47,16 @@ def run(options: settings.Options) -> dict:
         return RunFolder(status.path).read("metrics.json")
     if options.deterministic:
         make_deterministic(options.seed)
+    devices = strategy.choose(options.strategy)
+    devices.check_batch_size(recipe.batch_size)
     dataset = datasets.load(
         options.dataset,
         data_dir=options.data_dir,
         celeba_dir=options.celeba_dir,
         jpeg=recipe.jpeg,
     )
-    return Trial(options, recipe, dataset).run()
+    with devices.losing_workers():
+        return Trial(options, recipe, dataset, devices).run()
 
 
 def make_deterministic(seed: int) -> None:
@@ -66,9 +70,14 @@ class Trial:
     """One seed of one setting."""
 
     def __init__(
-        self, options: settings.Options, recipe: recipes.Recipe, dataset: datasets.Dataset
+        self,
+        options: settings.Options,
+        recipe: recipes.Recipe,
+        dataset: datasets.Dataset,
+        devices: strategy.Devices,
     ):
         self.options = options
+        self.devices = devices
         self.recipe = recipe
         self.dataset = dataset
         self.seed = options.seed
@@ -76,17 +85,36 @@ class Trial:
         self.path = self.folder.path
 
     def run(self) -> dict:
-        """Trains what is asked for and not yet done, then scores and draws."""
-        self.folder.open(self.config())
-        print(f"run folder: {self.path}", flush=True)
-        self.model = TwoStageVAE(self.recipe, self.dataset.image_shape, self.seed)
+        """Trains what is asked for and not yet done, then scores and draws.
+
+        Of several workers the chief alone writes the run folder, and scores; the others train
+        with it, wait for it and return {}.
+        """
+        if self.devices.is_chief:
+            self.folder.open(self.config())
+            print(f"run folder: {self.path}", flush=True)
+        self.devices.say_what_is_off(training.compiles(self.options.jit_compile))
+        self.model = self.new_model()
         if 2 in self.options.stages and 1 not in self.options.stages:
             self.model.load_stage(self.path, 1)
         for stage in self.options.stages:
             self.train(stage)
         if self.options.stages == [1] and stage_weights(self.path, 2).exists():
             self.model.load_stage(self.path, 2)
-        return self.finish()
+        metrics = self.finish() if self.devices.is_chief else {}
+        self.devices.wait_for_each_other()
+        return metrics
+
+    def new_model(self) -> TwoStageVAE:
+        """Untrained, on the devices chosen."""
+        with self.devices.strategy.scope():
+            return TwoStageVAE(
+                self.recipe,
+                self.dataset.image_shape,
+                self.seed,
+                synchronized=self.devices.replicas > 1,
+                predict=self.devices.predict,
+            )
 
     def config(self) -> dict:
         """What `config.json` records."""
@@ -102,6 +130,7 @@ class Trial:
             },
             "source": self.dataset.source,
             "seed": self.seed,
+            "devices": str(self.devices),
             "jit_compile": self.options.jit_compile,
             "deterministic": self.options.deterministic,
             "environment": environment(),
@@ -128,9 +157,10 @@ class Trial:
             callbacks=[SampleGrids(self, stage)],
             jit_compile=self.options.jit_compile,
         )
-        self.model.save_stage(self.path, stage)
         self.model.trained.add(stage)
-        training.Checkpoint(self.path, stage).remove()
+        if self.devices.is_chief:
+            self.model.save_stage(self.path, stage)
+            training.Checkpoint(self.path, stage).remove()
 
     def batches(self, stage: int) -> training.Batches:
         """The stream of training batches of a stage."""
@@ -146,6 +176,8 @@ class Trial:
         path = self.path / "checkpoints" / "posterior.npz"
         if not path.exists():
             posterior = self.model.encode(self.dataset.train)
+            if not self.devices.is_chief:
+                return posterior
             files.replace_file(path, lambda name: np.savez(name, **posterior._asdict()))
         with np.load(path) as stored:
             return Posterior(stored["mean"], stored["stddev"])
@@ -161,7 +193,8 @@ class Trial:
         figures.write_all(
             self.path, self.model, self.dataset.test, posterior.mean, posterior.stddev, self.seed
         )
-        export.export_saved_model(self.model, self.path / "saved_model" / "1")
+        served = TwoStageVAE.load(self.path) if self.devices.distributed else self.model
+        export.export_saved_model(served, self.path / "saved_model" / "1")
         metrics["fid"] = None
         if self.options.measures_fid:
             setting = settings.fid_setting(self.options, self.recipe)

@@ -34,6 +34,7 @@ class TwoStageVAE:
       image_shape: (H, W, C).
       seed: int; the same seed gives the same initial weights.
       synchronized: whether batch norm averages over the replicas of a strategy.
+      predict: `predict(keras_model, batch)` in inference mode; None: on one device.
 
     Attributes:
       stage1, stage2: `GaussianVAE`s, built.
@@ -46,10 +47,12 @@ class TwoStageVAE:
         image_shape: tuple[int, int, int],
         seed: int = 0,
         synchronized: bool = False,
+        predict: Callable | None = None,
     ):
         self.recipe = recipe
         self.image_shape = tuple(image_shape)
         self.trained: set[int] = set()
+        self.predict = predict or inference.Predictor()
         # Each stage draws its initial weights from a seed of its own, whatever else was built.
         keras.utils.set_random_seed(2 * seed)
         first = networks.first_stage(recipe, self.image_shape, synchronized)
@@ -61,10 +64,6 @@ class TwoStageVAE:
         self.stage2 = GaussianVAE(
             *second, recipe.latent_dim, log_gamma=recipe.second_stage_log_gamma, seed=seed
         ).build_for((recipe.latent_dim,))
-        latent = (recipe.latent_dim,)
-        self._encode = inference.compiled(first.encoder, self.image_shape)
-        self._decode = inference.compiled(first.decoder, latent)
-        self._decode_latents = inference.compiled(second.decoder, latent)
 
     def stage(self, number: int) -> GaussianVAE:
         """Stage 1 or 2."""
@@ -72,12 +71,12 @@ class TwoStageVAE:
 
     def encode(self, images: np.ndarray) -> Posterior:
         """q(z|x) of images [N, H, W, C]: mean and stddev, float32 [N, kappa] each."""
-        parts = _batched(lambda x: self._encode(as_float(x)), images)
+        parts = _batched(lambda x: self.predict(self.stage1.encoder, as_float(x)), images)
         return Posterior(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
     def decode(self, z: np.ndarray) -> np.ndarray:
         """The decoder mean at latents z [N, kappa]: images float32 [N, H, W, C] in 0..1."""
-        return np.concatenate(_batched(self._decode, z))
+        return np.concatenate(_batched(lambda z: self.predict(self.stage1.decoder, z), z))
 
     def reconstruct(self, images: np.ndarray, seed: int = 0) -> np.ndarray:
         """The decoder mean at a draw z ~ q(z|x), as the authors score reconstructions."""
@@ -108,7 +107,7 @@ class TwoStageVAE:
 
     def latents_from(self, u: np.ndarray, noise: np.ndarray) -> np.ndarray:
         """z = z_hat(u) + gamma_z * noise with gamma_z the standard deviation exp(log_gamma)."""
-        z_hat = np.concatenate(_batched(self._decode_latents, u))
+        z_hat = np.concatenate(_batched(lambda u: self.predict(self.stage2.decoder, u), u))
         return z_hat + np.exp(ops.convert_to_numpy(self.stage2.log_gamma)) * noise
 
     def save_stage(self, run: str | os.PathLike, number: int) -> None:
