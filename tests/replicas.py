@@ -12,6 +12,7 @@ import os
 import pathlib
 import shutil
 import sys
+from unittest import mock
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 sys.path.insert(0, str(pathlib.Path(__file__).parent.parent))
@@ -78,9 +79,10 @@ def train(devices, run, *callbacks) -> tuple[TwoStageVAE, StepLosses]:
         return data.map(lambda batch: {k: tf.cast(v, dtype) for k, v in batch.items()})
 
     chosen = [losses, *callbacks]
-    training.fit_stage(
-        model.stage1, stream, STEPS, RECIPE, 1, run, callbacks=chosen, jit_compile=False
-    )
+    with mock.patch.object(training, "steps_per_execution", return_value=1):  # log every step
+        training.fit_stage(
+            model.stage1, stream, STEPS, RECIPE, 1, run, callbacks=chosen, jit_compile=False
+        )
     return model, losses
 
 
@@ -136,6 +138,7 @@ def main(out: str, floatx: str, count: str, going_on: str | None = None) -> None
     devices = make_devices(int(count))
     record(pathlib.Path(out), f"{floatx}-{count}", devices)
     if going_on:
+        keras.utils.clear_session()  # so that layers get the same names again
         record(pathlib.Path(out), f"{going_on}-then-{count}", devices, going_on)
 
 

@@ -17,12 +17,14 @@ def compiled(model: keras.Model, shape: tuple[int, ...]) -> Callable[[np.ndarray
         return model.predict_on_batch
     import tensorflow as tf
 
-    @tf.function(input_signature=[tf.TensorSpec((None, *shape), tf.float32)], autograph=False)
+    dtype = keras.config.floatx()
+
+    @tf.function(input_signature=[tf.TensorSpec((None, *shape), dtype)], autograph=False)
     def outputs(x):
         return model(x, training=False)
 
     traced = functools.cache(outputs.get_concrete_function)
-    return lambda x: keras.tree.map_structure(np.asarray, traced()(tf.cast(x, tf.float32)))
+    return lambda x: keras.tree.map_structure(np.asarray, traced()(tf.cast(x, dtype)))
 
 
 class Predictor:
