@@ -40,9 +40,10 @@ class Run:
 
     @property
     def changes(self) -> dict:
-        """Overrides, but for those that only choose a row."""
-        overrides = self.config.get("overrides", {})
-        return {k: v for k, v in overrides.items() if k not in ("gamma", "likelihood", "network")}
+        """Overrides, but for those that only choose a row or change nothing."""
+        known = ("gamma", "likelihood", "network")
+        overrides = self.config.get("overrides", {}).items()
+        return {k: v for k, v in overrides if k not in known and (k, v) != ("epochs_scale", 1)}
 
     def scores(self, protocol: str) -> dict[str, float]:
         """Row of the table -> FID. A VAE's row is its stage 1's; the two-stage one learns gamma."""

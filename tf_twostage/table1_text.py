@@ -21,8 +21,16 @@ NONE = "–"
 
 
 def markdown(tables) -> str:
-    """The tables of `table1.aggregate` (`table1.Table`s), one after another."""
-    return "\n".join(_one(table) for table in tables)
+    """The tables of `table1.aggregate` (`table1.Table`s), and what the paper cites, once."""
+    return "\n".join([*map(_one, tables), *_cited(), ""])
+
+
+def _cited() -> list[str]:
+    names = [NAMES[name] for name in recipes.PAPER_DATASETS]
+    rows = recipes.TABLE1_CITED.items()
+    lines = [_line(row, *(_paper(value) for value in values)) for row, values in rows]
+    head = [_line("", *names), _line("---", *["---"] * len(names))]
+    return ["# Models that the paper cites, not reproduced here", "", *head, *lines]
 
 
 def _one(table) -> str:
@@ -48,16 +56,12 @@ def _grid(table, protocol: str, notes: list[str]) -> list[str]:
     for row in rows:
         cells = [table.cell(row, name, protocol) for name in table.datasets]
         lines.append(_line(row, *(part for cell in cells for part in _parts(cell, notes))))
-    blanks = [NONE, NONE] * (len(table.datasets) - len(recipes.PAPER_DATASETS))
-    for row, values in recipes.TABLE1_CITED.items():
-        cited = [part for value in values for part in (NONE, _number(*value))]
-        lines.append(_line(f"{row} (cited)", *cited, *blanks))
     return lines
 
 
 def _parts(cell, notes: list[str]) -> tuple[str, str]:
     """What was measured, with a mark where it does not compare, and what the paper has."""
-    paper = _number(*cell.paper) if cell.paper else NONE
+    paper = _paper(cell.paper) if cell.paper else NONE
     if cell.mean is None:
         return NONE, paper
     mark = ""
@@ -72,6 +76,12 @@ def _parts(cell, notes: list[str]) -> tuple[str, str]:
 def _number(mean: float, std: float | None) -> str:
     digits = 1 if abs(mean) >= 10 else 2 if abs(mean) >= 1 else 3
     return f"{mean:.{digits}f}" + ("" if std is None else f" ± {std:.{digits}f}")
+
+
+def _paper(value: tuple[float, float | None]) -> str:
+    """A number as the paper prints it, one digit after the point; approximate ones without."""
+    mean, std = value
+    return f"{mean:g}" if std is None else f"{mean:.1f} ± {std:.1f}"
 
 
 def _letter(number: int) -> str:
