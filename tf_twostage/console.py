@@ -48,10 +48,10 @@ def _fid_lines(fid: dict | None) -> list[str]:
     names = [n for n in ("reconstruction", "stage1", "stage2") if n in fid]
     rows = [
         f"  {name:<24}"
-        + "   ".join(f"{p} {fid['protocols'][p][name]:.2f}" for p in fid["protocols"])
+        + "   ".join(f"{p} {fid['protocols'][p][name]:.4g}" for p in fid["protocols"])
         for name in names
     ]
-    return [title, *rows, f"  training images         {fid['training_images']:.2f}   the floor"]
+    return [title, *rows, f"  training images         {fid['training_images']:.4g}   the floor"]
 
 
 def plan(trials: list[Options]) -> str:
