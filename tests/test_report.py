@@ -230,16 +230,18 @@ def test_odd_values_do_not_break_the_page(tmp_path):
 
 def fid(**changes):
     scores = {"reconstruction": 11.25, "stage1": 60.0, "stage2": 29.5}
-    return scores | {"protocol": "plain", "dims": 768, "comparable_with_table1": False} | changes
+    facts = {"protocol": "plain", "dims": 768, "comparable_with_table1": False}
+    return scores | facts | {"training_images": 4.5} | changes
 
 
 def test_fid_that_is_not_comparable_says_so(tmp_path):
     other = {"reconstruction": 12.5, "stage1": 61.0, "stage2": 30.5}
-    write(tmp_path, metrics=METRICS | {"fid": fid(table1=other)})
+    write(tmp_path, metrics=METRICS | {"fid": fid(protocols={"plain": fid(), "table1": other})})
     page = read(tmp_path)
     assert "Not comparable with Table 1" in page.text
     assert page.row("plain") == ["11.25", "60", "29.5"]
     assert page.row("table1") == ["12.5", "61", "30.5"]
+    assert page.row("FID of training images, the floor") == ["4.5"]
     assert page.row("feature dimensions") == ["768"]
     assert page.row("comparable with Table 1") == ["no"]
 

@@ -53,6 +53,8 @@ RUN_ROWS = (
 )
 LOG_COLUMNS = ("kl", "reconstruction", "gamma", "active_dimensions", "learning_rate")
 FID_FACTS = (
+    ("images a side", "images"),
+    ("FID of training images, the floor", "training_images"),
     ("feature dimensions", "dims"),
     ("Inception graph (git blob)", "inception_git_blob"),
     ("comparable with Table 1", "comparable_with_table1"),
@@ -79,7 +81,7 @@ def write_report(run: str | os.PathLike) -> pathlib.Path:
     """
     run = pathlib.Path(run)
     path = run / "report.html"
-    html = _page(run, page.read_json(run / "config.json"), page.read_json(run / "metrics.json"))
+    html = _page(run, files.read_json(run / "config.json"), files.read_json(run / "metrics.json"))
     files.replace_text(path, html)
     return path
 
@@ -254,10 +256,9 @@ def _fid_table(metrics: dict) -> str:
     comparable = fid.get("comparable_with_table1") is True
     note = "" if comparable else page.missing("Not comparable with Table 1 or any published FID.")
     facts = [(name, page.text(fid.get(key))) for name, key in FID_FACTS]
-    protocols = {page.text(fid.get("protocol")): fid}
-    protocols |= {name: value for name, value in fid.items() if isinstance(value, dict)}
+    protocols = {page.text(fid.get("protocol")): fid} | page.as_mapping(fid.get("protocols"))
     rows = [
-        (name, *(page.text(scores.get(key)) for key in ("reconstruction", "stage1", "stage2")))
+        (name, *(page.text(page.at(scores, key)) for key in ("reconstruction", "stage1", "stage2")))
         for name, scores in protocols.items()
     ]
     head = ("protocol", "reconstructions", "stage-1 samples", "stage-2 samples")
