@@ -11,6 +11,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+import tiny_images
 from PIL import Image
 
 from tf_twostage import TwoStageVAE, epoch_log, experiment, manifold, training, trial
@@ -30,11 +31,7 @@ TINY = {
 
 @pytest.fixture(scope="module")
 def images(tmp_path_factory):
-    """An .npz of 8 x 8 images: every second pixel of the built-in ones."""
-    path = tmp_path_factory.mktemp("data") / "tiny.npz"
-    train, test = manifold.images(60, 16)
-    np.savez(path, train=train[:, ::2, ::2], test=test[:, ::2, ::2])
-    return path
+    return tiny_images.write(tmp_path_factory.mktemp("data"), 60, 16)
 
 
 def options(images, output_dir, **values):

@@ -11,8 +11,9 @@ import time
 
 import numpy as np
 import pytest
+import tiny_images
 
-from tf_twostage import TwoStageVAE, epoch_log, manifold
+from tf_twostage import TwoStageVAE, epoch_log
 
 ROOT = pathlib.Path(__file__).parent.parent
 FLAGS = (
@@ -29,10 +30,7 @@ LOSS_SECONDS = 60  # a survivor ends within; docs/scaling.md says what was measu
 
 @pytest.fixture(scope="module")
 def images(tmp_path_factory):
-    path = tmp_path_factory.mktemp("data") / "tiny.npz"
-    train, test = manifold.images(60, 16)
-    np.savez(path, train=train[:, ::2, ::2], test=test[:, ::2, ::2])
-    return path
+    return tiny_images.write(tmp_path_factory.mktemp("data"), 60, 16)
 
 
 def start(images, output_dir, epochs, config=None):

@@ -4,8 +4,8 @@ import dataclasses
 import json
 import shutil
 
-import numpy as np
 import pytest
+import tiny_images
 from fid_graph import SmallInception
 
 from tf_twostage import (
@@ -13,7 +13,6 @@ from tf_twostage import (
     evaluation,
     experiment,
     lock,
-    manifold,
     progress,
     settings,
     trial,
@@ -27,10 +26,7 @@ TINY = {"batch_size": 20, "latent_dim": 4, "second_stage_width": 8, "stage1_epoc
 
 @pytest.fixture(scope="module")
 def images(tmp_path_factory):
-    path = tmp_path_factory.mktemp("data") / "tiny.npz"
-    train, test = manifold.images(40, 70)
-    np.savez(path, train=train[:, ::2, ::2], test=test[:, ::2, ::2])
-    return str(path)
+    return str(tiny_images.write(tmp_path_factory.mktemp("data"), 40, 70))
 
 
 @pytest.fixture
