@@ -28,6 +28,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 import numpy as np
 
 import fid
+from benchmarks import measure
 
 TTUR_BATCH = 50
 Features = Callable[[np.ndarray], np.ndarray]
@@ -115,14 +116,7 @@ def run_job(options: argparse.Namespace) -> None:
     else:
         stream = streamed_images(int(options.job[1]))
         fid.Statistics.from_images(stream, quiet_inception(options.inception), dims=64)
-    print(own_peak())
-
-
-def own_peak() -> float:
-    """This process's peak resident memory in MB, from Linux: getrusage counts the parent's too."""
-    lines = pathlib.Path("/proc/self/status").read_text().splitlines()
-    (kilobytes,) = (line.split()[1] for line in lines if line.startswith("VmHWM:"))
-    return int(kilobytes) / 1024
+    print(measure.peak_memory())
 
 
 def streamed_images(count: int) -> Iterator[np.ndarray]:

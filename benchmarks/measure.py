@@ -9,7 +9,6 @@ import pathlib
 import platform
 import statistics
 import time
-from collections.abc import Callable
 
 RESULTS = pathlib.Path("benchmark_results")
 
@@ -25,7 +24,7 @@ def busy_seconds() -> float:
 
 
 def peak_memory() -> float:
-    """This process's peak resident memory in MB (Linux)."""
+    """This process's peak resident memory in MB, from Linux: getrusage counts the parent's too."""
     lines = pathlib.Path("/proc/self/status").read_text().splitlines()
     (kilobytes,) = (line.split()[1] for line in lines if line.startswith("VmHWM:"))
     return int(kilobytes) / 1024
@@ -156,6 +155,3 @@ def choose_device(device: str) -> None:
 
     if not tf.config.list_physical_devices("GPU"):
         raise SystemExit("error: TensorFlow sees no GPU")
-
-
-Run = Callable[[int], None]
