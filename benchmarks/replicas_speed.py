@@ -37,8 +37,7 @@ def measure(count: int, side: int, steps: int) -> None:
     images = np.random.default_rng(0).integers(0, 256, (1000, *shape), dtype=np.uint8)
     with devices.strategy.scope():
         model = TwoStageVAE(recipe, shape, synchronized=devices.replicas > 1).stage1
-        model.compile(training.optimizer(recipe, recipe.schedule(1), 10), jit_compile=False)
-        model.optimizer.build(model.trainable_variables)
+    training.compile_stage(model, 1, recipe, 1, jit_compile=False)
     stream = batches.image_batches(images, recipe.batch_size, recipe.latent_dim, 0)
     ends, start = [], time.perf_counter()
 

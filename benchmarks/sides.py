@@ -8,6 +8,7 @@ import numpy as np
 BATCH = 100
 KAPPA = 64
 IMAGES = 2000
+EPOCH = 1000  # steps, for the schedule and the steps an execution
 
 
 def _images(shape: tuple[int, ...]) -> np.ndarray:
@@ -74,22 +75,15 @@ def plain_keras(stage: int, shape: tuple[int, ...]):
 
 
 def ours(stage: int, shape: tuple[int, ...], **values):
-    """`training.fit_stage` as a run calls it, one epoch of `steps` steps with all its callbacks."""
+    """A stage as `training.fit_stage` trains it, `steps` steps with the callbacks of every step."""
     import keras
-    import tensorflow as tf
 
     from tf_twostage import training
 
     recipe, model = _model(stage, shape, **values)
     data = _batches(stage, shape, recipe)(0)
-    adam = training.optimizer(recipe, recipe.schedule(stage), 1000)
-    per_call = (10, 100)[stage - 1]
-    model.compile(
-        adam,
-        jit_compile=bool(tf.config.list_physical_devices("GPU")),
-        steps_per_execution=per_call,
-    )
-    adam.build(model.trainable_variables)
+    training.compile_stage(model, EPOCH, recipe, stage)
+    per_call = training.steps_per_execution(EPOCH, stage)
     folder = pathlib.Path(tempfile.mkdtemp())
     callbacks = [
         training.DivergenceGuard(stage),
@@ -99,7 +93,7 @@ def ours(stage: int, shape: tuple[int, ...], **values):
 
     def run(steps: int) -> None:
         steps = max(per_call, steps)
-        with adam.decaying():
+        with model.optimizer.decaying():
             model.fit(data, steps_per_epoch=steps, verbose=0, callbacks=callbacks)
 
     return run

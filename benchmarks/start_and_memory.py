@@ -22,11 +22,9 @@ def job(name: str) -> None:
     images[...] = np.random.default_rng(0).integers(0, 256, (1, *shape), dtype=np.uint8)
     recipe = recipes.get("paper", name, count)
     model = TwoStageVAE(recipe, shape).stage1
-    adam = training.optimizer(recipe, recipe.schedule(1), 1)
-    model.compile(adam, jit_compile=False)
-    adam.build(model.trainable_variables)
+    training.compile_stage(model, 1, recipe, 1)
     data = batches.image_batches(images, recipe.batch_size, recipe.latent_dim, 0)
-    with adam.decaying():
+    with model.optimizer.decaying():
         model.fit(data, steps_per_epoch=1, verbose=0)
         print("first step", flush=True)
         model.fit(data, steps_per_epoch=20, verbose=0)

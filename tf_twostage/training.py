@@ -63,15 +63,8 @@ def fit_stage(
     """
     devices = strategies.of(model)
     devices.check_batch_size(recipe.batch_size)
-    schedule = recipe.schedule(stage)
     model.across_workers = devices.workers > 1
-    with devices.strategy.scope():
-        model.compile(
-            optimizer(recipe, schedule, steps),
-            jit_compile=compiles(jit_compile) and not devices.distributed,
-            steps_per_execution=1 if devices.distributed else steps_per_execution(steps, stage),
-        )
-        model.optimizer.build(model.trainable_variables)
+    compile_stage(model, steps, recipe, stage, jit_compile)
     checkpoint = Checkpoint(run, stage)
     first_epoch = checkpoint.restore(model) // steps
     devices.check_same(first_epoch, f"epoch that stage {stage} has reached")
@@ -84,7 +77,7 @@ def fit_stage(
     with contextlib.nullcontext() if devices.distributed else model.optimizer.decaying():
         model.fit(
             devices.share(batches(first_epoch)),
-            epochs=schedule.epochs,
+            epochs=recipe.schedule(stage).epochs,
             initial_epoch=first_epoch,
             steps_per_epoch=steps,
             shuffle=False,
@@ -96,6 +89,24 @@ def fit_stage(
             ],
         )
     model.compile(optimizer=None)  # drops the optimiser's state
+
+
+def compile_stage(
+    model: GaussianVAE,
+    steps: int,
+    recipe: recipes.Recipe,
+    stage: int,
+    jit_compile: bool | None = None,
+) -> None:
+    """Compiles a stage for its devices, with its optimiser and its state; see `fit_stage`."""
+    devices = strategies.of(model)
+    with devices.strategy.scope():
+        model.compile(
+            optimizer(recipe, recipe.schedule(stage), steps),
+            jit_compile=compiles(jit_compile) and not devices.distributed,
+            steps_per_execution=1 if devices.distributed else steps_per_execution(steps, stage),
+        )
+        model.optimizer.build(model.trainable_variables)
 
 
 def _verbosity() -> int:
@@ -131,7 +142,6 @@ class Checkpoint(keras.callbacks.Callback):
         return int(model.optimizer.iterations.numpy())
 
     def on_epoch_end(self, epoch, logs=None):
-        self.path.parent.mkdir(parents=True, exist_ok=True)
         two_stage.save_weights(self.model, self.path)
 
     def remove(self) -> None:
