@@ -3,7 +3,6 @@
 gamma over training (Figure 1, left) needs no computation: it is a column of `stage1.csv`.
 """
 
-import functools
 from typing import NamedTuple
 
 import numpy as np
@@ -133,17 +132,9 @@ def singular_values(
     rng = np.random.default_rng(seed)
     rows = rng.permutation(len(mean))[:count]
     z = _draw(Posterior(mean[rows], stddev[rows]), rng)
-    u = _draw(_encode_latents(model, z), rng) if 2 in model.trained else None
+    u = _draw(model.encode_latents(z), rng) if 2 in model.trained else None
     normal = rng.standard_normal(z.shape)
     return SingularValues(_spectrum(z), None if u is None else _spectrum(u), _spectrum(normal))
-
-
-def _encode_latents(model: two_stage.TwoStageVAE, z: np.ndarray) -> Posterior:
-    """q(u|z) of z [N, kappa]."""
-    step = two_stage.INFERENCE_BATCH
-    encode = functools.partial(model.predict, model.stage2.encoder)
-    parts = [encode(z[start : start + step]) for start in range(0, len(z), step)]
-    return Posterior(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
 
 def _draw(posterior: Posterior, rng: np.random.Generator) -> np.ndarray:

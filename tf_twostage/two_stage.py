@@ -71,8 +71,11 @@ class TwoStageVAE:
 
     def encode(self, images: np.ndarray) -> Posterior:
         """q(z|x) of images [N, H, W, C]: mean and stddev, float32 [N, kappa] each."""
-        parts = _batched(lambda x: self.predict(self.stage1.encoder, as_float(x)), images)
-        return Posterior(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+        return _joined(_batched(lambda x: self.predict(self.stage1.encoder, as_float(x)), images))
+
+    def encode_latents(self, z: np.ndarray) -> Posterior:
+        """q(u|z) of latents z [N, kappa]: mean and stddev, float32 [N, kappa] each."""
+        return _joined(_batched(lambda z: self.predict(self.stage2.encoder, z), z))
 
     def decode(self, z: np.ndarray) -> np.ndarray:
         """The decoder mean at latents z [N, kappa]: images float32 [N, H, W, C] in 0..1."""
@@ -182,3 +185,7 @@ def _batched(function: Callable, array: np.ndarray) -> list:
         function(array[start : start + INFERENCE_BATCH])
         for start in range(0, len(array), INFERENCE_BATCH)
     ]
+
+
+def _joined(parts: list[Posterior]) -> Posterior:
+    return Posterior(*(np.concatenate(column) for column in zip(*parts, strict=True)))
