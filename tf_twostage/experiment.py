@@ -37,9 +37,10 @@ def run(options: Options) -> dict:
     if options.dry_run:
         print(console.plan(trials))
         return {}
-    for one in trials:
-        if one.measures_fid:
-            evaluation.check_fid(settings.fid_setting(one, settings.recipe_of(one)))
+    measuring = [one for one in trials if one.measures_fid]
+    if measuring:  # the graph and the width are those of all
+        one = measuring[0]
+        evaluation.check_fid(settings.fid_setting(one, settings.recipe_of(one)))
     writes = strategy.writes(options.strategy)
     with lock.locked(options.output_dir) if writes else contextlib.nullcontext():
         if len(trials) == 1:

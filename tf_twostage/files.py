@@ -1,5 +1,6 @@
-"""Files that are written whole or not at all."""
+"""Files that are written whole or not at all; JSON files that may be absent."""
 
+import json
 import os
 import pathlib
 from collections.abc import Callable
@@ -23,3 +24,12 @@ def replace_file(path: str | os.PathLike, write: Callable[[pathlib.Path], object
 def replace_text(path: str | os.PathLike, text: str) -> None:
     """`replace_file` with a text."""
     replace_file(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+
+
+def read_json(path: pathlib.Path) -> dict:
+    """A JSON object; empty where the file is absent, damaged or something else."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}

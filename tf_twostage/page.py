@@ -5,7 +5,6 @@ Text is escaped here, once; pictures are inlined, so that a page needs no other 
 
 import base64
 import html
-import json
 import math
 import pathlib
 from collections.abc import Iterable, Mapping, Sequence
@@ -160,11 +159,3 @@ def as_list(value) -> list:
 def is_number(value) -> bool:
     number = isinstance(value, (int, float)) and not isinstance(value, bool)
     return number and math.isfinite(value)
-
-
-def read_json(path: pathlib.Path) -> dict:
-    """A JSON object; empty where the file is absent or damaged."""
-    try:
-        return as_mapping(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError):
-        return {}

@@ -1,10 +1,9 @@
 """How far a trial is, read from its run folder; what is left of it, and how long that takes."""
 
 import dataclasses
-import json
 import pathlib
 
-from tf_twostage import epoch_log, evaluation, recipes, settings
+from tf_twostage import epoch_log, evaluation, files, recipes, settings
 
 
 @dataclasses.dataclass(frozen=True)
@@ -15,13 +14,8 @@ class Status:
     seed: int
     epochs: dict[int, tuple[int, int]]  # stage -> epochs done, epochs of its schedule
     seconds_per_epoch: dict[int, float]  # stage -> as far as it was measured in this trial
-    scored: bool  # metrics.json holds all that is asked for
+    finished: bool  # metrics.json holds all that is asked for
     evaluation_seconds: float | None
-
-    @property
-    def finished(self) -> bool:
-        """Nothing is left to do."""
-        return self.scored
 
     def __str__(self) -> str:
         if self.finished:
@@ -37,7 +31,7 @@ class Status:
 def status(options: settings.Options, recipe: recipes.Recipe) -> Status:
     """How far the trial with these options is."""
     path = settings.run_path(options, recipe)
-    metrics = _read(path / "metrics.json")
+    metrics = files.read_json(path / "metrics.json")
     epochs, seconds = {}, {}
     for stage in options.stages:
         log = epoch_log.read_log(path / f"stage{stage}.csv").get("seconds", [])
@@ -49,7 +43,7 @@ def status(options: settings.Options, recipe: recipes.Recipe) -> Status:
         options.seed,
         epochs,
         seconds,
-        _is_scored(metrics, options, recipe, _read(path / "config.json")),
+        _is_scored(metrics, options, recipe, files.read_json(path / "config.json")),
         (metrics.get("seconds") or {}).get("evaluation"),
     )
 
@@ -85,10 +79,3 @@ def _is_scored(
         return True
     setting = settings.fid_setting(options, recipe)
     return evaluation.is_measured(metrics.get("fid") or {}, setting, config["dataset"]["test"])
-
-
-def _read(path: pathlib.Path) -> dict:
-    try:
-        return json.loads(path.read_text())
-    except (OSError, ValueError):
-        return {}

@@ -1,6 +1,7 @@
 """What the command line asks for, and the single trials that it spreads out into."""
 
 import dataclasses
+import functools
 import itertools
 import os
 import pathlib
@@ -145,10 +146,13 @@ def fid_setting(options: Options, recipe: recipes.Recipe) -> evaluation.FidSetti
 
 
 def outline(options: Options) -> datasets.Outline:
-    """Shape and number of the images, without loading them."""
-    return datasets.outline(
-        options.dataset, data_dir=options.data_dir, celeba_dir=options.celeba_dir
-    )
+    """Shape and number of the images, without loading them; looked up once in a process."""
+    return _outline(options.dataset, options.data_dir, options.celeba_dir)
+
+
+@functools.cache
+def _outline(name: str, data_dir: str | None, celeba_dir: str | None) -> datasets.Outline:
+    return datasets.outline(name, data_dir=data_dir, celeba_dir=celeba_dir)
 
 
 def check(options: Options, recipe: recipes.Recipe, images: datasets.Outline) -> None:

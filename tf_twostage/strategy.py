@@ -55,10 +55,8 @@ def writes(name: str) -> bool:
     """Whether this process, before it has chosen its devices, is one that writes: the chief."""
     if name != "multiworker":
         return True
-    addresses()
-    config = json.loads(os.environ["TF_CONFIG"])
-    chief = "chief" if "chief" in config["cluster"] else "worker"
-    return config["task"]["type"] == chief and int(config["task"]["index"]) == 0
+    workers, here = _cluster()
+    return here == workers[0]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -223,6 +221,11 @@ def addresses() -> list[str]:
     Raises:
       InputError: it is missing or is not such a description.
     """
+    return _cluster()[0]
+
+
+def _cluster() -> tuple[list[str], str]:
+    """The workers of TF_CONFIG, and which of them this process is."""
     text = os.environ.get("TF_CONFIG")
     if not text:
         raise InputError(
@@ -243,7 +246,7 @@ def addresses() -> list[str]:
         raise InputError(
             f"TF_CONFIG has a task of type {task['type']!r}: use chief and worker only"
         )
-    return workers
+    return workers, here
 
 
 def _refuse_a_forgotten_cluster() -> None:

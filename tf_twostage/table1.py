@@ -13,7 +13,7 @@ from fid import TTUR_BLOB_ID
 from tf_twostage import epoch_log, files, recipes, table1_text
 from tf_twostage.errors import InputError
 
-PROTOCOLS = ("table1", "plain")
+PROTOCOLS = tuple(table1_text.PROTOCOLS)
 FLOOR = "training images (the floor)"
 ROWS = (*recipes.TABLE1_FID, FLOOR)
 _SCHEDULE = ("epochs_scale", "epochs", "halve_every")  # overrides that end so shorten a schedule
@@ -133,7 +133,8 @@ def collect(folder: pathlib.Path) -> list[Run]:
     """The finished runs with FIDs below an output folder, in the order of their paths."""
     runs = []
     for path in sorted(folder.glob("*/*/trial_*/metrics.json")):
-        metrics, config = _read(path), _read(path.with_name("config.json"))
+        metrics = files.read_json(path)
+        config = files.read_json(path.with_name("config.json"))
         if metrics.get("fid") and config.get("recipe"):
             epochs = {
                 stage: len(epoch_log.read_rows(path.with_name(f"stage{stage}.csv")))
@@ -255,10 +256,3 @@ def _schedule_in_words(recipe: dict) -> str:
 def _left_out(runs: list[Run], having: list[Run]) -> str:
     names = ", ".join(run.folder for run in having if run not in runs)
     return f"left out, of other images or another number of them: {names}"
-
-
-def _read(path: pathlib.Path) -> dict:
-    try:
-        return json.loads(path.read_text())
-    except (OSError, ValueError):
-        return {}
