@@ -1,8 +1,9 @@
 """Images to features: the frozen Inception graph of 2015-12-05 on TensorFlow 2."""
 
+import itertools
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
@@ -22,14 +23,16 @@ class Inception:
     """The Inception network as a function from images to features.
 
     The network always runs on batches of one size, the last one filled up, so that an image's
-    features depend on that image alone. It uses a GPU where TensorFlow sees one, without
-    TensorFloat-32.
+    features depend on that image alone. It uses every GPU that TensorFlow sees, batches in turns,
+    without TensorFloat-32.
 
     Args:
         path: the graph's file or folder; None: as `fid.find_graph` finds it.
         fold: fold batch norm into the convolutions and run in TensorFlow 2; False runs the graph
             as it is in a `tf.compat.v1.Session`, as TTUR does: slower, for comparison.
         batch_size: images per run of the network; None: 8 on a CPU, 64 on a GPU.
+        devices: TensorFlow's names of those to use ("GPU:1"), for the folded graph; None: all GPUs,
+            or the CPU.
 
     Attributes:
         path: the graph's file.
@@ -46,6 +49,7 @@ class Inception:
         *,
         fold: bool = True,
         batch_size: int | None = None,
+        devices: Sequence[str] | None = None,
     ):
         if batch_size is not None and batch_size < 1:
             raise Error(f"batch_size is {batch_size}; it must be at least 1")
@@ -58,11 +62,13 @@ class Inception:
                 "that published FIDs are measured with: its numbers compare with none of them"
             )
         graph = folding.load_graph_def(self.path)
-        gpu = _has_gpu()
+        devices = devices or _gpus() or ["CPU:0"]
+        gpu = "GPU" in devices[0].upper()
         self.batch_size = batch_size or (_GPU_BATCH if gpu else _CPU_BATCH)
-        self._streams = _CPU_STREAMS if fold and not gpu else _GPU_STREAMS
+        self._devices = list(devices) if fold else [None]  # a session places its graph itself
+        self._streams = len(self._devices) * (_CPU_STREAMS if fold and not gpu else _GPU_STREAMS)
         self._runner = (_Folded if fold else _Unfolded)(graph)
-        self._prepared: set[int] = set()  # dims that have run once
+        self._prepared: set[tuple] = set()  # (device, dims) that have run once
         self._softmax_weights = _softmax_weights(graph)
 
     def features(
@@ -138,18 +144,21 @@ class Inception:
         self, batches: Iterator[tuple[np.ndarray, int]], dims: int
     ) -> Iterator[np.ndarray]:
         """The features of each batch, in order, `self._streams` batches at a time."""
+        from tensorflow import device
 
-        def run(batch: np.ndarray, count: int) -> np.ndarray:
-            return self._runner.features(batch, dims)[:count]
+        def run(place: str | None, batch: np.ndarray, count: int) -> np.ndarray:
+            with device(place):
+                return self._runner.features(batch, dims)[:count]
 
         with _full_precision(), ThreadPoolExecutor(self._streams) as pool:
             waiting: deque = deque()
-            for batch in batches:
-                waiting.append(pool.submit(run, *batch))
+            for batch, place in zip(batches, itertools.cycle(self._devices), strict=False):
+                waiting.append(pool.submit(run, place, *batch))
                 # The first run alone: it prepares the graph, which takes more memory than a run.
-                if len(waiting) > (self._streams if dims in self._prepared else 0):
+                most = self._streams if (place, dims) in self._prepared else 0
+                while len(waiting) > most:
                     yield waiting.popleft().result()
-                    self._prepared.add(dims)
+                self._prepared.add((place, dims))
             while waiting:
                 yield waiting.popleft().result()
 
@@ -182,10 +191,10 @@ def to_network_input(batch: np.ndarray) -> np.ndarray:
     return np.repeat(batch, 3, axis=-1) if batch.shape[-1] == 1 else batch
 
 
-def _has_gpu() -> bool:
+def _gpus() -> list[str]:
     import tensorflow as tf
 
-    return bool(tf.config.list_physical_devices("GPU"))
+    return [gpu.name for gpu in tf.config.list_logical_devices("GPU")]
 
 
 @contextmanager

@@ -1,3 +1,6 @@
+import pathlib
+import subprocess
+import sys
 import warnings
 
 import numpy as np
@@ -65,6 +68,17 @@ def test_features_in_pieces_of_several_sizes_keep_their_order(inception):
     features = inception.features(pieces, 192)
     expected = [inception.features(x, 192) for x in (IMAGES[:2], small, IMAGES[2:])]
     np.testing.assert_array_equal(features, np.concatenate(expected))
+
+
+def test_several_devices_give_the_features_of_one(path, tmp_path):
+    script = pathlib.Path(__file__).parent / "inception_devices.py"
+    command = [sys.executable, script, path, tmp_path / "out.npz"]
+    done = subprocess.run([*map(str, command)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-3000:]
+    with np.load(tmp_path / "out.npz") as found:
+        np.testing.assert_array_equal(found["three"], found["one"])
+        assert set(found["one_places"]) == {"CPU:0"}
+        assert sorted(found["three_places"]) == sorted(["CPU:0", "CPU:1", "CPU:2"] * 2)
 
 
 def test_grey_is_the_same_as_grey_repeated(inception):
