@@ -47,6 +47,14 @@ def test_dense():
     check_same(fused.dense, formula, normal(7, 5), normal(5, 3), normal(3))
 
 
+@pytest.mark.parametrize(("side", "filters"), [((3, 5), 1), ((4, 4), 3), ((1, 1), 2)])
+def test_doubling_deconvolution(side, filters):
+    def formula(x, kernel):
+        return ops.conv_transpose(x, kernel, 2, "same", data_format="channels_last")
+
+    check_same(fused.doubling_deconvolution, formula, normal(6, *side, 7), normal(4, 4, filters, 7))
+
+
 def test_sum_of_squares():
     check_same(fused.sum_of_squares, lambda x: ops.sum(ops.square(x)), normal(4, 6))
 

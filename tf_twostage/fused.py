@@ -53,6 +53,40 @@ def batch_norm(x, scale, offset, epsilon: float):
     return y, ops.stop_gradient(mean), ops.stop_gradient(variance)
 
 
+def doubling_deconvolution(x, kernel):
+    """A 4 x 4 transposed convolution of stride 2 with padding "same", for few output channels.
+
+    Args:
+      x: [B, H, W, m].
+      kernel: [4, 4, n, m], n a few.
+
+    Returns:
+      [B, 2H, 2W, n].
+    """
+    if not TENSORFLOW:
+        return ops.conv_transpose(x, kernel, 2, "same", data_format="channels_last")
+    return _doubling_deconvolution(tf.convert_to_tensor(x), tf.convert_to_tensor(kernel))
+
+
+def _scattered(x, kernel):
+    """One product gives each pixel its 4 x 4 patch of the output; patches overlap and are added.
+
+    Pixel (i, j)'s row p, column q of the patch lands on row 2i + p - 1, column 2j + q - 1. With
+    p = 2s + a and q = 2t + b that is the block (i + s, j + t) of 2 x 2 outputs, place (a, b) in it.
+    """
+    shape, (*_, n, m) = tf.shape(x), kernel.shape
+    batch, height, width = shape[0], x.shape[1], x.shape[2]
+    columns = tf.reshape(tf.transpose(kernel, (3, 0, 1, 2)), (m, 16 * n))
+    patches = tf.matmul(tf.reshape(x, (-1, m)), columns)
+    patches = tf.reshape(patches, (batch, height, width, 2, 2, 2, 2, n))  # ..., s, a, t, b, n
+    blocks = 0.0
+    for s in (0, 1):
+        for t in (0, 1):
+            part = tf.reshape(patches[:, :, :, s, :, t], (batch, height, width, 4 * n))
+            blocks += tf.pad(part, ((0, 0), (s, 1 - s), (t, 1 - t), (0, 0)))
+    return tf.nn.depth_to_space(blocks, 2)[:, 1:-1, 1:-1, :]
+
+
 def _batch_norm(x, scale, offset, epsilon):
     image = x if len(x.shape) == 4 else x[:, None, None, :]
     y, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
@@ -73,6 +107,21 @@ if TENSORFLOW:
     @tf.custom_gradient
     def _product(x, kernel):
         return tf.matmul(x, kernel), lambda upstream: _product_gradients(x, kernel, upstream)
+
+    @tf.custom_gradient
+    def _doubling_deconvolution(x, kernel):
+        def gradients(upstream):
+            by_x = tf.nn.conv2d(upstream, kernel, 2, "SAME")
+            by_kernel = tf.raw_ops.Conv2DBackpropFilter(
+                input=upstream,
+                filter_sizes=kernel.shape,
+                out_backprop=x,
+                strides=[1, 2, 2, 1],
+                padding="SAME",
+            )
+            return by_x, by_kernel
+
+        return _scattered(x, kernel), gradients
 
     @tf.custom_gradient
     def _dense(x, kernel, bias):

@@ -23,6 +23,19 @@ class Dense(keras.layers.Dense):
         return self.activation(fused.dense(inputs, self.kernel, self.bias))
 
 
+class DoublingDeconvolution(keras.layers.Conv2DTranspose):
+    """`keras.layers.Conv2DTranspose` of 4 x 4 and stride 2 with padding "same", faster.
+
+    For few filters, such as an image's channels.
+    """
+
+    def __init__(self, filters: int, **kwargs):
+        super().__init__(filters, 4, 2, "same", **kwargs)
+
+    def call(self, inputs):
+        return self.activation(fused.doubling_deconvolution(inputs, self.kernel) + self.bias)
+
+
 class WeightDecay(keras.regularizers.Regularizer):
     """TF1's `l2_regularizer(rate)`: rate/2 * sum(w^2). (Keras' L2 has no half.)
 

@@ -15,6 +15,7 @@ from tf_twostage.errors import InputError
 from tf_twostage.layers import (
     Dense,
     DenseResidualBlock,
+    DoublingDeconvolution,
     ResidualBlock,
     SpectralConv2D,
     SpectralDense,
@@ -134,7 +135,7 @@ class InfoGANDecoder(ImageDecoder):
                 keras.layers.Conv2DTranspose(64, 4, 2, "same", **kernel, name="deconv3"),
                 context.norm(),
                 keras.layers.ReLU(),
-                keras.layers.Conv2DTranspose(channels, 4, 2, "same", **kernel, name="deconv4"),
+                DoublingDeconvolution(channels, **kernel, name="deconv4"),
             ]
         )
         super().__init__(body, **kwargs)
