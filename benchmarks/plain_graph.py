@@ -62,16 +62,22 @@ def _deconv(x, filters: int, name: str):
     return tf.nn.bias_add(y, _bias(f"{name}_b", filters))
 
 
-def _norm(x, name: str):
+def _norm(x, name: str, training: bool = True):
     """TensorFlow's fused batch norm with moving averages, also of [B, C]."""
     size = int(x.shape[-1])
     scale = v1.get_variable(f"{name}_g", (size,), initializer=v1.ones_initializer())
     image = x if len(x.shape) == 4 else x[:, None, None, :]
-    y, *moments = v1.nn.fused_batch_norm(image, scale, _bias(f"{name}_o", size), epsilon=1e-5)
-    for kind, moment in zip(("mean", "variance"), moments, strict=True):
-        moving = v1.get_variable(f"{name}_{kind}", (size,), trainable=False)
-        step = (1 - BATCH_NORM_DECAY) * (moving - moment)
-        v1.add_to_collection("updates", moving.assign_sub(step))
+    moving = [
+        v1.get_variable(f"{name}_{kind}", (size,), trainable=False) for kind in ("mean", "variance")
+    ]
+    values = (image, scale, _bias(f"{name}_o", size))
+    if not training:
+        y, *_ = v1.nn.fused_batch_norm(*values, *moving, epsilon=1e-5, is_training=False)
+        return tf.reshape(y, x.shape)
+    y, *moments = v1.nn.fused_batch_norm(*values, epsilon=1e-5)
+    for average, moment in zip(moving, moments, strict=True):
+        step = (1 - BATCH_NORM_DECAY) * (average - moment)
+        v1.add_to_collection("updates", average.assign_sub(step))
     return tf.reshape(y, x.shape)
 
 
@@ -84,12 +90,12 @@ def _image_encoder(x):
     return mean, 1e-6 + tf.nn.softplus(raw)
 
 
-def _image_decoder(z, shape):
+def _image_decoder(z, shape, training: bool = True):
     batch, height, width, channels = shape
-    y = tf.nn.relu(_norm(_dense(z, 1024, "d1"), "dn1"))
-    y = tf.nn.relu(_norm(_dense(y, 128 * (height // 4) * (width // 4), "d2"), "dn2"))
+    y = tf.nn.relu(_norm(_dense(z, 1024, "d1"), "dn1", training))
+    y = tf.nn.relu(_norm(_dense(y, 128 * (height // 4) * (width // 4), "d2"), "dn2", training))
     y = tf.reshape(y, (batch, height // 4, width // 4, 128))
-    y = tf.nn.relu(_norm(_deconv(y, 64, "d3"), "dn3"))
+    y = tf.nn.relu(_norm(_deconv(y, 64, "d3"), "dn3", training))
     return tf.nn.sigmoid(_deconv(y, channels, "d4"))
 
 
@@ -156,3 +162,27 @@ class PlainGraph:
         """One update on a float32 batch; returns the loss."""
         fetches = (self.update, self.loss, self.summaries)
         return self.session.run(fetches, {self.x: batch})[1]
+
+
+class PlainSampler:
+    """Sampling with both stages, a fed batch of u at a time: u -> z in one run, z -> x in another.
+
+    Args:
+      shape: of a batch, (B, H, W, C).
+    """
+
+    def __init__(self, shape: tuple[int, ...]):
+        self.graph = tf.Graph()
+        with self.graph.as_default():
+            v1.set_random_seed(0)
+            self.u, self.z = (v1.placeholder(tf.float32, (shape[0], KAPPA)) for _ in range(2))
+            with v1.variable_scope("second"):
+                self.z_hat = _latent_decoder(self.u, (shape[0], KAPPA))
+            self.x_hat = _image_decoder(self.z, shape, training=False)
+            self.session = v1.Session()
+            self.session.run(v1.global_variables_initializer())
+
+    def sample(self, u: np.ndarray, noise: np.ndarray) -> np.ndarray:
+        """Images of latents u [B, kappa] with noise of the second stage's decoder, as u."""
+        z = self.session.run(self.z_hat, {self.u: u}) + noise
+        return self.session.run(self.x_hat, {self.z: z})
