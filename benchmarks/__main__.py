@@ -11,6 +11,7 @@ ALL = (
     "stage1_64",
     "stage2",
     "sampling",
+    "evaluation",
     "start_and_memory",
     "profile_step",
     "growth",

@@ -1,0 +1,113 @@
+"""A whole evaluation: FIDs of reconstructions, stage-1 and stage-2 samples against held-out images.
+
+    python -m benchmarks.evaluation --inception classify_image_graph_def.pb
+
+(a) recomputes the real images' features for each of the three with the unfolded graph, batch 50,
+and takes the distance by `scipy.linalg.sqrtm`; ours has the real statistics in its cache. Features
+take time in proportion to the images and distances do not, so that the ratio for 10,000 images
+follows from fewer; both are printed.
+"""
+
+import os
+import time
+
+import numpy as np
+
+from benchmarks import measure
+
+SETS = ("reconstruction", "stage1", "stage2")
+TABLE1_IMAGES = 10_000
+
+
+def generated(count: int) -> list[np.ndarray]:
+    """uint8 [count, 28, 28, 3] for each of the three: what they show has no bearing on time."""
+    rng = np.random.default_rng(1)
+    return [rng.integers(0, 256, (count, 28, 28, 3), dtype=np.uint8) for _ in SETS]
+
+
+def plain(inception: str, count: int):
+    """(a): returns `run()`, which returns seconds of features and of distances."""
+    from scipy.linalg import sqrtm
+
+    from benchmarks import fid_speed
+
+    features = fid_speed.ttur_way(inception)
+    real, sets = generated(count)[0], generated(count)
+
+    def run() -> tuple[float, float]:
+        times = [0.0, 0.0]
+        for images in sets:
+            start = time.perf_counter()
+            moments = [
+                (values.mean(axis=0), np.cov(values, rowvar=False))
+                for values in (features(real), features(images))
+            ]
+            middle = time.perf_counter()
+            (mu1, sigma1), (mu2, sigma2) = moments
+            root = sqrtm(sigma1 @ sigma2 + 1e-6 * np.eye(len(sigma1))).real
+            float(np.sum((mu1 - mu2) ** 2) + np.trace(sigma1 + sigma2 - 2 * root))
+            times[0] += middle - start
+            times[1] += time.perf_counter() - middle
+        return tuple(times)
+
+    return run
+
+
+def ours(inception: str, count: int):
+    """As `plain`, with `fid` and its cache of real statistics."""
+    import fid
+    from benchmarks import fid_speed
+
+    network = fid_speed.quiet_inception(inception)
+    real, sets = generated(count)[0], generated(count)
+    fid.cached_statistics(real, network)
+
+    def run() -> tuple[float, float]:
+        times = [0.0, 0.0]
+        for images in sets:
+            start = time.perf_counter()
+            known = fid.cached_statistics(real, network)
+            statistics = fid.Statistics.from_images(images, network)
+            middle = time.perf_counter()
+            fid.compare(known, statistics, 2048)
+            times[0] += middle - start
+            times[1] += time.perf_counter() - middle
+        return tuple(times)
+
+    return run
+
+
+def main() -> None:
+    """Prints the table and writes its JSON."""
+    parser = measure.parser(__doc__, rounds=3)
+    parser.add_argument("--inception", default=os.environ.get("FID_INCEPTION"))
+    parser.add_argument("--images", type=int, default=200, help="on either side (200)")
+    options = parser.parse_args()
+    measure.choose_device(options.device)
+    if not options.inception:
+        raise SystemExit("skipped: --inception or FID_INCEPTION names no Inception graph")
+    sides = {"plain (a)": plain, "ours": ours}
+    runs = {name: make(options.inception, options.images) for name, make in sides.items()}
+    rounds = {name: [] for name in runs}
+    for _ in range(options.rounds):
+        for name, run in runs.items():
+            rounds[name].append(run())
+    seconds = {name: np.median(values, axis=0).tolist() for name, values in rounds.items()}
+    scaled = {
+        name: features * TABLE1_IMAGES / options.images + distances
+        for name, (features, distances) in seconds.items()
+    }
+    print(f"\nThree FIDs of {options.images} images a side, median of {options.rounds} rounds")
+    print("| side | features, s | distances, s | for 10,000 images, computed, min |")
+    print("|---|---|---|---|")
+    for name, (features, distances) in seconds.items():
+        print(f"| {name} | {features:.1f} | {distances:.1f} | {scaled[name] / 60:.1f} |")
+    measured = {name: sum(times) for name, times in seconds.items()}
+    here, there = (values["plain (a)"] / values["ours"] for values in (measured, scaled))
+    print(f"ratio: {here:.2f} as measured, {there:.2f} for 10,000; target 3.00")
+    ratios = {"ratio": here, "ratio_10000": there, "target": 3.0}
+    measure.save("evaluation", {"images": options.images, "seconds": seconds, **ratios})
+
+
+if __name__ == "__main__":
+    main()
