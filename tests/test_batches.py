@@ -60,3 +60,23 @@ def test_a_latent_batch_pairs_each_mean_with_its_own_deviation():
     mean = np.arange(20, dtype="float32")[:, None]
     (batch,) = take(batches.latent_batches(mean, np.zeros_like(mean), 20, seed=3), 1)
     assert sorted(batch["x"][:, 0]) == list(range(20))
+
+
+def test_the_workers_parts_make_up_the_batch():
+    whole = take(batches.image_batches(IMAGES, 10, 3, seed=0), 3)
+    parts = [take(batches.image_batches(IMAGES, 10, 3, seed=0, part=(i, 2)), 3) for i in range(2)]
+    for batch, first, second in zip(whole, *parts, strict=True):
+        for key in batch:
+            np.testing.assert_array_equal(np.concatenate([first[key], second[key]]), batch[key])
+
+
+def test_the_workers_parts_make_up_the_batch_of_latents():
+    mean = RNG.normal(size=(30, 2)).astype("float32")
+    whole = take(batches.latent_batches(mean, mean**2, 15, seed=0), 3)
+    parts = [
+        take(batches.latent_batches(mean, mean**2, 15, seed=0, part=(i, 3)), 3) for i in range(3)
+    ]
+    for batch, *slices in zip(whole, *parts, strict=True):
+        for key in batch:
+            joined = np.concatenate([part[key] for part in slices])
+            np.testing.assert_array_equal(joined, batch[key])

@@ -5,11 +5,18 @@ a posterior. So a resumed run sees what an uninterrupted one would have seen, an
 global batch that a replica gets brings its own noise.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 import tensorflow as tf
 
+from tf_twostage.storage import Array
+
 # What a random number is for; part of its seed.
 _ORDER, _NOISE, _REDRAW = range(3)
+
+Part = tuple[int, int]  # (i, n): a worker's share of every batch, the i-th of n equal slices
+WHOLE: Part = (0, 1)
 
 
 def steps_per_epoch(examples: int, batch_size: int) -> int:
@@ -18,48 +25,64 @@ def steps_per_epoch(examples: int, batch_size: int) -> int:
 
 
 def image_batches(
-    images: np.ndarray, batch_size: int, latent_dim: int, seed: int, first_epoch: int = 0
+    images: Array,
+    batch_size: int,
+    latent_dim: int,
+    seed: int,
+    first_epoch: int = 0,
+    part: Part = WHOLE,
 ) -> tf.data.Dataset:
     """Stage 1: batches of images and the noise of their latents, reshuffled every epoch.
 
     Args:
-      images: uint8 [N, H, W, C], 0..255. Held once, as uint8.
+      images: uint8 [N, H, W, C], 0..255. Held once, as uint8, or read from a file row by row.
       batch_size: B, at most N.
       latent_dim: kappa.
       seed: int; the same seed gives the same stream.
       first_epoch: where to start (from 0).
+      part: (i, n) for the i-th of n equal slices of every batch; n divides B.
 
     Returns:
-      Endless data set of {"x": float32 [B, H, W, C] in 0..1, "noise": float32 [B, kappa]}.
+      Endless data set of {"x": float32 [B, H, W, C] in 0..1, "noise": float32 [B, kappa]}; of a
+      part, B / n examples each.
     """
-    pixels = as_tensor(images)
+    pixels = _gatherer(images)
 
     def batch(rows, step):
-        x = tf.cast(tf.gather(pixels, rows), tf.float32) / 255
-        return {"x": x, "noise": _normal(batch_size, latent_dim, (seed, 1), _NOISE, step)}
+        noise = _normal(batch_size, latent_dim, (seed, 1), _NOISE, step)
+        x = tf.cast(pixels(_slice(rows, part)), tf.float32) / 255
+        return {"x": x, "noise": _slice(noise, part)}
 
     return _stream(len(images), batch_size, (seed, 1), first_epoch, batch)
 
 
 def latent_batches(
-    mean: np.ndarray, stddev: np.ndarray, batch_size: int, seed: int, first_epoch: int = 0
+    mean: Array,
+    stddev: Array,
+    batch_size: int,
+    seed: int,
+    first_epoch: int = 0,
+    part: Part = WHOLE,
 ) -> tf.data.Dataset:
     """Stage 2: z = mean + stddev * eps, eps drawn afresh every epoch, and the noise of its latents.
 
     Args:
       mean, stddev: float32 [N, kappa], q(z|x) of every training image.
-      batch_size, seed, first_epoch: as in `image_batches`.
+      batch_size, seed, first_epoch, part: as in `image_batches`.
 
     Returns:
       Endless data set of {"x": z float32 [B, kappa], "noise": float32 [B, kappa]}.
     """
-    means, stddevs = tf.constant(mean), tf.constant(stddev)
+    means, stddevs = _gatherer(mean), _gatherer(stddev)
     latent_dim = mean.shape[1]
 
     def batch(rows, step):
-        eps = _normal(batch_size, latent_dim, (seed, 2), _REDRAW, step)
-        z = tf.gather(means, rows) + tf.gather(stddevs, rows) * eps
-        return {"x": z, "noise": _normal(batch_size, latent_dim, (seed, 2), _NOISE, step)}
+        eps, noise = (
+            _slice(_normal(batch_size, latent_dim, (seed, 2), purpose, step), part)
+            for purpose in (_REDRAW, _NOISE)
+        )
+        rows = _slice(rows, part)
+        return {"x": means(rows) + stddevs(rows) * eps, "noise": noise}
 
     return _stream(len(mean), batch_size, (seed, 2), first_epoch, batch)
 
@@ -85,10 +108,29 @@ def _stream(examples, batch_size, seed, first_epoch, batch) -> tf.data.Dataset:
     return batches.prefetch(2).with_options(options)
 
 
+def _slice(batch: tf.Tensor, part: Part) -> tf.Tensor:
+    index, count = part
+    size = batch.shape[0] // count
+    return batch[index * size : (index + 1) * size]
+
+
+def _gatherer(array: Array) -> Callable[[tf.Tensor], tf.Tensor]:
+    """`rows [B] -> array[rows]` for use in tf.data."""
+    if isinstance(array, np.ndarray):
+        tensor = as_tensor(array)
+        return lambda rows: tf.gather(tensor, rows)
+
+    def gather(rows):
+        found = tf.numpy_function(array.__getitem__, [rows], array.dtype, stateful=False)
+        return tf.ensure_shape(found, (*rows.shape, *array.shape[1:]))
+
+    return gather
+
+
 def as_tensor(array: np.ndarray) -> tf.Tensor:
     """The array as a tensor on the same memory; a copy where TensorFlow cannot use that memory.
 
-    It needs a multiple of 64 bytes as address, which `decoding.empty` gives.
+    It needs a multiple of 64 bytes as address, which `storage.in_memory` gives.
     """
     shared = array.flags.c_contiguous and array.flags.writeable and array.ctypes.data % 64 == 0
     if not shared:

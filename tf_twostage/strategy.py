@@ -8,7 +8,7 @@ import contextlib
 import dataclasses
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import keras
 import numpy as np
@@ -16,6 +16,7 @@ import tensorflow as tf
 
 from tf_twostage import inference
 from tf_twostage.errors import InputError
+from tf_twostage.storage import Array
 
 NAMES = ("auto", "none", "mirrored", "multiworker")
 
@@ -101,31 +102,63 @@ class Devices:
                 f"choose a --batch_size that is a multiple of {self.replicas}, or other devices"
             )
 
+    @property
+    def part(self) -> tuple[int, int]:
+        """This worker's share of every batch: (i, n) for the i-th of n."""
+        if self.workers == 1:
+            return 0, 1
+        workers, here = _cluster()
+        return workers.index(here), self.workers
+
     def share(self, batches: tf.data.Dataset) -> tf.data.Dataset:
-        """Global batches -> each replica's slices of them, in order; as they are without replicas.
+        """This worker's `part` of every batch -> a slice for each of its replicas, in order.
 
         Args:
-          batches: data set of nested tensors [B, ...], the same on every worker; the number of
-            replicas divides B.
+          batches: data set of nested tensors [B, ...]; the number of local replicas divides B.
         """
         if not self.distributed:
             return batches
+        return self.strategy.distribute_datasets_from_function(
+            lambda context: batches.flat_map(self._slices)
+        )
 
-        def slices(context: tf.distribute.InputContext) -> tf.data.Dataset:
-            first = context.input_pipeline_id * self.local_replicas
-            return batches.flat_map(lambda batch: self._slices(batch, first))
-
-        return self.strategy.distribute_datasets_from_function(slices)
-
-    def _slices(self, batch, first: int) -> tf.data.Dataset:
-        """This worker's slices of one global batch, one a local replica."""
-
+    def _slices(self, batch) -> tf.data.Dataset:
         def cut(tensor):
-            size = tensor.shape[0] // self.replicas
-            parts = tf.reshape(tensor, (self.replicas, size, *tensor.shape[1:]))
-            return parts[first : first + self.local_replicas]
+            size = tensor.shape[0] // self.local_replicas
+            return tf.reshape(tensor, (self.local_replicas, size, *tensor.shape[1:]))
 
         return tf.data.Dataset.from_tensor_slices(tf.nest.map_structure(cut, batch))
+
+    def apply(self, function: Callable, rows: Array, size: int) -> Iterator:
+        """`function(rows[a:b])` for all rows in order, every worker computing its share.
+
+        To be called by all workers; each gets all results.
+
+        Args:
+          function: of an array [n, ...]; gives nested arrays [n, ...].
+          rows: [N, ...], the same on every worker.
+          size: the largest n.
+        """
+        if self.workers == 1:
+            yield from (function(rows[a : a + size]) for a in range(0, len(rows), size))
+            return
+        index, workers = self.part
+        for start in range(0, len(rows), size * workers):
+            edges = np.linspace(start, min(start + size * workers, len(rows)), workers + 1)
+            edges = edges.astype(int)
+            if edges[-1] - start < self.replicas:  # too few to give each a row
+                yield function(rows[start : edges[-1]])
+            else:
+                found = function(rows[edges[index] : edges[index + 1]])
+                yield tf.nest.map_structure(self._gathered, found)
+
+    def _gathered(self, array: np.ndarray) -> np.ndarray:
+        """The workers' arrays one after the other."""
+        parts = np.array_split(array, self.local_replicas)
+        values = self.strategy.experimental_distribute_values_from_function(
+            lambda context: tf.constant(parts[context.replica_id_in_sync_group % len(parts)])
+        )
+        return self.strategy.gather(values, axis=0).numpy()
 
     def predict(self, model: keras.Model, batch: np.ndarray):
         """What the model gives for a batch in inference mode, shared by this process's devices.
