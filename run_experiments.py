@@ -24,7 +24,8 @@ flags.DEFINE_string(
     "dataset",
     "manifold",
     "manifold | mnist | fashion_mnist | cifar10 | celeba | a folder of images | an .npz of uint8 "
-    "[N, H, W, C]; several with commas between them; all: the paper's four.",
+    "[N, H, W, C] | tfds:NAME, prepared by TensorFlow Datasets; several with commas between them; "
+    "all: the paper's four.",
 )
 flags.DEFINE_enum("stage", "both", ["1", "2", "both"], "The stage to train.")
 flags.DEFINE_enum(
@@ -40,11 +41,24 @@ flags.DEFINE_integer("trials", 1, "Seeds seed, seed + 1, ...: a trial each.", lo
 flags.DEFINE_string("output_dir", "runs", "Where run folders go.")
 flags.DEFINE_string("data_dir", None, "Where TensorFlow Datasets keeps its sets.")
 flags.DEFINE_string("celeba_dir", None, "CelebA's own files, in place of TensorFlow Datasets'.")
+flags.DEFINE_integer(
+    "image_size",
+    None,
+    "Resize the middle square of each image to this many pixels a side (folders and tfds:NAME).",
+    lower_bound=1,
+)
 flags.DEFINE_float("epochs_scale", 1.0, "Fraction of the recipe's epochs to train.")
 flags.DEFINE_enum("fid", None, ["on", "off"], "Measure FIDs; by default on the paper's data sets.")
 flags.DEFINE_string("inception", None, "Path of TTUR's Inception graph; by default found by fid.")
 flags.DEFINE_integer("fid_dims", 2048, "Width of the Inception features: 2048 | 768 | 192 | 64.")
 flags.DEFINE_integer("fid_images", 10_000, "Images on either side of an FID.", lower_bound=2)
+flags.DEFINE_float(
+    "memory_gb",
+    None,
+    "Images and posteriors beyond so many GB stay in files in --output_dir, read batch by batch; "
+    "by default half of this machine's memory.",
+    lower_bound=0,
+)
 flags.DEFINE_enum(
     "strategy",
     "auto",

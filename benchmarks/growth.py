@@ -20,9 +20,9 @@ def side(batch: int, side: int, kappa: int):
 def stream(count: int):
     """Batches of 100 from `count` synthetic 28 x 28 images, without a network."""
     from tf_twostage import batches
-    from tf_twostage.decoding import empty
+    from tf_twostage.storage import in_memory
 
-    images = empty((count, 28, 28, 1))
+    images = in_memory((count, 28, 28, 1))
     images[...] = 7
     iterator = iter(batches.image_batches(images, 100, 64, 0))
     return lambda steps: [next(iterator) for _ in range(steps)]

@@ -12,9 +12,9 @@ EPOCH = 1000  # steps, for the schedule and the steps an execution
 
 
 def _images(shape: tuple[int, ...]) -> np.ndarray:
-    from tf_twostage.decoding import empty
+    from tf_twostage.storage import in_memory
 
-    images = empty((IMAGES, *shape))
+    images = in_memory((IMAGES, *shape))
     images[...] = np.random.default_rng(0).integers(0, 256, images.shape, dtype=np.uint8)
     return images
 

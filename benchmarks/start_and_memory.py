@@ -14,11 +14,11 @@ def job(name: str) -> None:
     import numpy as np
 
     from tf_twostage import batches, recipes, training
-    from tf_twostage.decoding import empty
+    from tf_twostage.storage import in_memory
     from tf_twostage.two_stage import TwoStageVAE
 
     shape, count, _ = CASES[name]
-    images = empty((count, *shape))
+    images = in_memory((count, *shape))
     images[...] = np.random.default_rng(0).integers(0, 256, (1, *shape), dtype=np.uint8)
     recipe = recipes.get("paper", name, count)
     model = TwoStageVAE(recipe, shape).stage1

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tf_twostage import celeba, datasets, tfds_images
+from tf_twostage import celeba, datasets, npz_images, tfds_images
 from tf_twostage.errors import InputError
 
 PARTS = [0, 0, 2, 1, 0, 2, 0, 1, 2, 0]  # 5 training, 2 validation, 3 test images
@@ -151,11 +151,11 @@ def test_cache_tells_a_moved_border_between_the_splits(faces, load):
 
 
 def test_full_disk_leaves_no_half_written_entry(faces, load, tmp_path, monkeypatch, capsys):
-    def fill_up(file, **_):
+    def fill_up(file, array):
         file.write(b"half")
         raise OSError("no space left on device")
 
-    monkeypatch.setattr(np, "savez", fill_up)
+    monkeypatch.setattr(npz_images, "write_array", fill_up)
     assert len(load(faces).train) == 5
     assert "no space left on device" in capsys.readouterr().err
     assert not list((tmp_path / "cache").iterdir())

@@ -104,6 +104,19 @@ def test_metrics_and_config(finished):
     assert config["environment"]["tensorflow"] == tf.__version__
 
 
+def test_images_and_posteriors_in_files_give_the_same_run(finished, images, tmp_path):
+    experiment.run(options(images, tmp_path, memory_gb=0))
+    (config,) = tmp_path.rglob("config.json")
+    assert_same(weights(config.parent), weights(finished))
+    ours, theirs = (
+        json.loads((run / "metrics.json").read_text()) for run in (config.parent, finished)
+    )
+    for metrics in (ours, theirs):
+        del metrics["seconds"]
+    assert ours == theirs
+    assert [path.name for path in tmp_path.iterdir() if path.is_file()] in ([], [".lock"])
+
+
 def test_load_samples_the_same_images_for_the_same_seed(finished):
     first, second = (TwoStageVAE.load(finished).sample(5, seed=3) for _ in range(2))
     np.testing.assert_array_equal(first, second)

@@ -16,12 +16,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tf_twostage import tfds_images
-from tf_twostage.decoding import Outline, Splits, aligned, decode_all, empty
+from tf_twostage import npz_images, tfds_images
+from tf_twostage.decoding import Outline, Splits, decode_all
 from tf_twostage.errors import InputError
-from tf_twostage.files import replace_file
+from tf_twostage.storage import Array, Storage
 
 SIDE = 64
+SHAPE = (SIDE, SIDE, 3)
 FILE_SIZE = (178, 218)  # width and height of img_align_celeba's files
 CROP = (25, 45, 153, 173)  # columns 25:153, rows 45:173
 TRAIN, TEST = "0", "2"  # the partition file's numbers; 1 is the validation split, unused
@@ -44,7 +45,7 @@ class _Files(NamedTuple):
 
 
 def load(
-    *,
+    storage: Storage,
     data_dir: PathLike | None = None,
     celeba_dir: PathLike | None = None,
     cache_dir: PathLike | None = None,
@@ -57,18 +58,23 @@ def load(
     or damaged files.
     """
     if celeba_dir is None:
-        return _load_tfds(data_dir, cache_dir)
+        return _load_tfds(storage, data_dir, cache_dir)
     files = _find(celeba_dir)
     source = _source(str(files.where), (len(files.train), len(files.test)))
     key = _key(files.identity)
 
-    def compute() -> dict[str, np.ndarray]:
+    def compute() -> dict[str, Array]:
         return {
-            split: _crop_all([(name, name) for name in names], len(names), files.read, split)
+            split: _crop_all(
+                ((name, name) for name in names),
+                files.read,
+                split,
+                storage.empty((len(names), *SHAPE)),
+            )
             for split, names in (("train", files.train), ("test", files.test))
         }
 
-    arrays = _cached(key, cache_dir, compute)
+    arrays = _cached(key, cache_dir, storage, compute)
     return Splits(arrays["train"], arrays["test"], source, key)
 
 
@@ -83,9 +89,9 @@ def describe(*, data_dir: PathLike | None = None, celeba_dir: PathLike | None = 
 def outline(*, data_dir: PathLike | None = None, celeba_dir: PathLike | None = None) -> Outline:
     """Shape and counts. Raises InputError for a wrong `celeba_dir`."""
     if celeba_dir is None:
-        return Outline((SIDE, SIDE, 3), *tfds_images.locate(tfds_images.CELEBA, data_dir).counts)
+        return Outline(SHAPE, *tfds_images.locate(tfds_images.CELEBA, data_dir).counts)
     files = _find(celeba_dir)
-    return Outline((SIDE, SIDE, 3), len(files.train), len(files.test))
+    return Outline(SHAPE, len(files.train), len(files.test))
 
 
 def crop(jpeg: bytes) -> np.ndarray:
@@ -103,32 +109,32 @@ def crop(jpeg: bytes) -> np.ndarray:
     return np.asarray(face.resize((SIDE, SIDE), Image.Resampling.BILINEAR))
 
 
-def _load_tfds(data_dir: PathLike | None, cache_dir: PathLike | None) -> Splits:
+def _load_tfds(storage: Storage, data_dir: PathLike | None, cache_dir: PathLike | None) -> Splits:
     splits = tfds_images.encoded_celeba(data_dir)  # downloads where needed
     place = tfds_images.locate(tfds_images.CELEBA, data_dir)
     records = sorted(place.folder.glob("*.tfrecord*"))
     key = _key("tfds", place.version, *(f"{p.name} {_stamp(p)}" for p in records))
 
-    def compute() -> dict[str, np.ndarray]:
+    def compute() -> dict[str, Array]:
         return {
             split: _crop_all(
                 ((f"{split} image {i}", jpeg) for i, jpeg in enumerate(jpegs)),
-                count,
                 lambda jpeg: jpeg,
                 split,
+                storage.empty((count, *SHAPE)),
             )
             for split, (count, jpegs) in splits.items()
         }
 
-    arrays = _cached(key, cache_dir, compute)
+    arrays = _cached(key, cache_dir, storage, compute)
     source = f"{tfds_images.describe(tfds_images.CELEBA, data_dir)}{_treatment_note()}"
     return Splits(arrays["train"], arrays["test"], source, place.version)
 
 
 def _crop_all(
-    items: Iterable[tuple[str, Any]], count: int, read: Callable[[Any], bytes], split: str
-) -> np.ndarray:
-    """Crops `count` (name, handle) items into one array, naming the one that fails."""
+    items: Iterable[tuple[str, Any]], read: Callable[[Any], bytes], split: str, out: Array
+) -> Array:
+    """Crops (name, handle) items into `out`, naming the one that fails."""
 
     def decode(item: tuple[str, Any]) -> np.ndarray:
         name, handle = item
@@ -139,7 +145,6 @@ def _crop_all(
                 f"CelebA's {name} can't be used ({error}): copy or download it again"
             ) from error
 
-    out = empty((count, SIDE, SIDE, 3))
     return decode_all(items, out, decode, f"CelebA, {split}")
 
 
@@ -259,32 +264,21 @@ def _key(*identity: str) -> str:
 
 
 def _cached(
-    key: str, cache_dir: PathLike | None, compute: Callable[[], dict[str, np.ndarray]]
-) -> dict[str, np.ndarray]:
+    key: str, cache_dir: PathLike | None, storage: Storage, compute: Callable[[], dict[str, Array]]
+) -> dict[str, Array]:
     """Reads the arrays kept under `key`, or computes and keeps them."""
     path = _cache_folder(cache_dir) / f"celeba-{key}.npz"
     if path.is_file():
         try:
-            with np.load(path) as kept:
-                return {split: aligned(kept[split]) for split in ("train", "test")}
+            return {split: npz_images.read(path, split, storage) for split in ("train", "test")}
         except Exception as error:  # whatever a damaged zip or .npy raises
             print(f"warning: {path} is damaged ({error}); computing it anew", file=sys.stderr)
     arrays = compute()
     try:
-        _keep(path, arrays)
+        npz_images.write(path, arrays)
     except OSError as error:
         print(f"warning: can't keep the cropped faces in {path}: {error}", file=sys.stderr)
     return arrays
-
-
-def _keep(path: pathlib.Path, arrays: dict[str, np.ndarray]) -> None:
-    """Writes under a temporary name, then renames: no reader ever sees half a file."""
-
-    def write(temporary: pathlib.Path) -> None:
-        with open(temporary, "wb") as file:
-            np.savez(file, **arrays)
-
-    replace_file(path, write)
 
 
 def _cache_folder(cache_dir: PathLike | None) -> pathlib.Path:

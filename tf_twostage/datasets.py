@@ -8,9 +8,10 @@ import re
 
 import numpy as np
 
-from tf_twostage import celeba, folders, manifold, tfds_images
+from tf_twostage import celeba, folders, manifold, npz_images, tfds_images, tfds_named
 from tf_twostage.decoding import Outline, Splits, decode_all
 from tf_twostage.errors import InputError
+from tf_twostage.storage import Array, Storage
 
 NAMES = ("manifold", "mnist", "fashion_mnist", "cifar10", "celeba")
 
@@ -21,11 +22,11 @@ _JPEG_QUALITY = 75  # Pillow's default
 
 @dataclasses.dataclass(frozen=True)
 class Dataset:
-    """Images to train and score on, in memory once, as uint8."""
+    """Images to train and score on, once, as uint8, in memory or in a file."""
 
     name: str  # 'mnist', ...; for a folder or an .npz its stem, safe for a folder name
-    train: np.ndarray  # uint8 [N, H, W, C], C in {1, 3}, values 0..255
-    test: np.ndarray  # uint8 [M, H, W, C], the held-out images
+    train: Array  # uint8 [N, H, W, C], C in {1, 3}, values 0..255
+    test: Array  # uint8 [M, H, W, C], the held-out images
     source: str  # one line: where they came from, version, held-out share
     true_dim: int | None = None  # r, the data manifold's dimension, where it is known
     version: str = ""  # TFDS' version, or the start of a hash of the content
@@ -41,41 +42,59 @@ def load(
     *,
     data_dir: PathLike | None = None,
     celeba_dir: PathLike | None = None,
+    image_size: int | None = None,
     jpeg: bool = False,
     cache_dir: PathLike | None = None,
+    storage: Storage | None = None,
 ) -> Dataset:
     """Loads a data set; the same images in the same order every time, whatever a run's seed.
 
     Args:
-      name: one of NAMES, or the path of a folder of images or of an .npz file.
+      name: one of NAMES, "tfds:" and the name of a prepared set of TensorFlow Datasets, or the
+        path of a folder of images or of an .npz file.
       data_dir: where TensorFlow Datasets keeps its sets; its own default if None.
       celeba_dir: CelebA's files instead of TFDS': img_align_celeba/ or its zip, or their parent.
+      image_size: of a folder or a "tfds:" set, the middle square of each image is resized to
+        image_size x image_size; None: as they are.
       jpeg: put every image once through JPEG (quality 75), as the authors did with CIFAR-10.
       cache_dir: where cropped CelebA is kept; ~/.cache/tf_twostage if None.
+      storage: how much memory the images may take, and where they go if they are more.
 
     Raises:
       InputError: an unknown name, or a source that is missing, damaged or of the wrong kind.
     """
-    kind = _kind(name)
+    kind, storage = _kind(name), storage or Storage()
+    _check_resizable(kind, name, image_size)
     if kind == "manifold":
         splits = _manifold()
     elif kind == "celeba":
-        splits = celeba.load(data_dir=data_dir, celeba_dir=celeba_dir, cache_dir=cache_dir)
+        splits = celeba.load(storage, data_dir, celeba_dir, cache_dir)
     elif kind == "folder":
-        splits = folders.load_folder(name)
+        splits = folders.load_folder(name, image_size, storage)
     elif kind == "npz":
-        splits = folders.load_npz(name)
+        splits = npz_images.load(name, storage)
+    elif kind == "tfds":
+        splits = tfds_named.load(os.fspath(name), data_dir, image_size, storage)
     else:
-        splits = tfds_images.load(kind, data_dir)
+        splits = tfds_images.load(kind, data_dir, storage)
     splits = _through_jpeg(splits) if jpeg else splits
     true_dim = manifold.TRUE_DIM if kind == "manifold" else None
     return Dataset(
-        run_name(name), splits.train, splits.test, splits.source, true_dim, splits.version
+        run_name(name, image_size),
+        splits.train,
+        splits.test,
+        splits.source,
+        true_dim,
+        splits.version,
     )
 
 
 def describe(
-    name: PathLike, *, data_dir: PathLike | None = None, celeba_dir: PathLike | None = None
+    name: PathLike,
+    *,
+    data_dir: PathLike | None = None,
+    celeba_dir: PathLike | None = None,
+    image_size: int | None = None,
 ) -> str:
     """One line on where `load` would take the images from; loads and downloads nothing.
 
@@ -89,12 +108,18 @@ def describe(
     if kind == "folder":
         return folders.describe_folder(name)
     if kind == "npz":
-        return folders.describe_npz(name)
+        return npz_images.describe(name)
+    if kind == "tfds":
+        return tfds_named.describe(os.fspath(name), data_dir, image_size)
     return tfds_images.describe(kind, data_dir)
 
 
 def outline(
-    name: PathLike, *, data_dir: PathLike | None = None, celeba_dir: PathLike | None = None
+    name: PathLike,
+    *,
+    data_dir: PathLike | None = None,
+    celeba_dir: PathLike | None = None,
+    image_size: int | None = None,
 ) -> Outline:
     """Image shape and counts that `load` would give, for plans; decodes and downloads nothing.
 
@@ -102,38 +127,48 @@ def outline(
     for an unknown name and for a folder or file that `load` could not begin on.
     """
     kind = _kind(name)
+    _check_resizable(kind, name, image_size)
     if kind == "manifold":
         shape = (manifold.SIDE, manifold.SIDE, 1)
         return Outline(shape, manifold.TRAIN_IMAGES, manifold.TEST_IMAGES)
     if kind == "celeba":
         return celeba.outline(data_dir=data_dir, celeba_dir=celeba_dir)
     if kind == "folder":
-        return folders.outline_folder(name)
+        return folders.outline_folder(name, image_size)
     if kind == "npz":
-        return folders.outline_npz(name)
+        return npz_images.outline(name)
+    if kind == "tfds":
+        return tfds_named.outline(os.fspath(name), data_dir, image_size)
     place = tfds_images.locate(kind, data_dir)
     return Outline(place.image_shape, *place.counts)
 
 
-def run_name(name: PathLike) -> str:
+def run_name(name: PathLike, image_size: int | None = None) -> str:
     """The folder name a run of this data set gets: 'mnist', or a folder's or .npz's safe stem.
 
-    A stem that is one of NAMES gets '-folder' or '-npz' appended. Raises InputError if unknown.
+    A stem that is one of NAMES gets its kind appended ('-folder'), and resized images their size.
+    Raises InputError if unknown.
     """
     kind = _kind(name)
     if kind in NAMES:
         return kind
-    path = pathlib.Path(name).expanduser().resolve()
-    stem = path.stem if kind == "npz" else path.name
+    if kind == "tfds":
+        stem = os.fspath(name).removeprefix(tfds_named.PREFIX)
+    else:
+        path = pathlib.Path(name).expanduser().resolve()
+        stem = path.stem if kind == "npz" else path.name
     safe = re.sub(r"[^A-Za-z0-9._-]+", "_", stem).strip("._-") or "images"
-    return f"{safe}-{kind}" if safe in NAMES else safe
+    safe = f"{safe}-{kind}" if safe in NAMES else safe
+    return safe if image_size is None else f"{safe}-{image_size}"
 
 
 def _kind(name: PathLike) -> str:
-    """One of NAMES, 'folder' or 'npz'."""
+    """One of NAMES, 'tfds', 'folder' or 'npz'."""
     name = os.fspath(name)
     if name in NAMES:
         return name
+    if name.startswith(tfds_named.PREFIX):
+        return "tfds"
     path = pathlib.Path(name).expanduser()
     if name and path.is_dir():
         return "folder"
@@ -141,9 +176,16 @@ def _kind(name: PathLike) -> str:
         return "npz"
     what = "neither a folder nor an .npz file" if path.is_file() else "no such file or folder"
     raise InputError(
-        f"unknown data set {name!r} ({what}): use {', '.join(NAMES)}, "
+        f"unknown data set {name!r} ({what}): use {', '.join(NAMES)}, tfds:NAME, "
         "or the path of a folder of images or of an .npz file"
     )
+
+
+def _check_resizable(kind: str, name: PathLike, image_size: int | None) -> None:
+    if image_size is not None and kind not in ("folder", "tfds"):
+        raise InputError(
+            f"--image_size is for folders of images and tfds: sets; {name} has a size of its own"
+        )
 
 
 def _manifold() -> Splits:

@@ -1,7 +1,6 @@
 """What every source of images shares: decoding in threads into one array, held-out choice."""
 
 import hashlib
-import math
 import os
 import sys
 import time
@@ -12,6 +11,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from tf_twostage.storage import Array, pieces
+
 HELD_OUT_SHARE = 0.1
 HELD_OUT_MOST = 10_000
 
@@ -21,8 +22,8 @@ _CHUNK = 512  # items handed to the threads at once: bounds the encoded images i
 class Splits(NamedTuple):
     """What a source gives: images uint8 [N or M, H, W, C], one line on where from, and version."""
 
-    train: np.ndarray
-    test: np.ndarray
+    train: Array
+    test: Array
     source: str
     version: str
 
@@ -35,27 +36,9 @@ class Outline(NamedTuple):
     test_images: int
 
 
-_ALIGNMENT = 64  # bytes; TensorFlow uses such memory as it is and copies any other
-
-
-def empty(shape: tuple[int, ...]) -> np.ndarray:
-    """`np.empty` of uint8 at an address that TensorFlow can use without a copy."""
-    size = math.prod(shape)
-    memory = np.empty(size + _ALIGNMENT, np.uint8)
-    start = -memory.ctypes.data % _ALIGNMENT
-    return memory[start : start + size].reshape(shape)
-
-
-def aligned(array: np.ndarray) -> np.ndarray:
-    """A uint8 array's copy in memory as `empty` gives it."""
-    out = empty(array.shape)
-    out[...] = array
-    return out
-
-
 def decode_all(
-    items: Iterable[Any], out: np.ndarray, decode: Callable[[Any], np.ndarray], label: str
-) -> np.ndarray:
+    items: Iterable[Any], out: Array, decode: Callable[[Any], np.ndarray], label: str
+) -> Array:
     """Fills `out`, uint8 [N, H, W, C], with `decode(item)` of N items, in their order.
 
     Decodes in threads (Pillow frees the interpreter's lock) and shows progress on stderr.
@@ -94,9 +77,33 @@ class Progress:
         sys.stderr.flush()
 
 
+def centred_square(image: np.ndarray, side: int) -> np.ndarray:
+    """The middle square of an image, uint8 [H, W, C], resized to [side, side, C].
+
+    By Pillow's Lanczos filter, as usual for ImageNet and LSUN at low resolutions.
+    """
+    from PIL import Image
+
+    height, width, channels = image.shape
+    edge = min(height, width)
+    top, left = (height - edge) // 2, (width - edge) // 2
+    square = image[top : top + edge, left : left + edge]
+    if edge == side:
+        return square
+    picture = Image.fromarray(square[..., 0] if channels == 1 else square)
+    resized = picture.resize((side, side), Image.Resampling.LANCZOS)
+    return np.asarray(resized).reshape(side, side, channels)
+
+
 def held_out_count(count: int) -> int:
     """Number of images, of `count` >= 2, that are held out: a tenth, in 1..HELD_OUT_MOST."""
     return min(max(round(HELD_OUT_SHARE * count), 1), HELD_OUT_MOST)
+
+
+def share_text(count: int) -> str:
+    """How many of `count` images are trained on and held out, in words."""
+    held, share = held_out_count(count), f"{100 * HELD_OUT_SHARE:.0f} %, at most {HELD_OUT_MOST:,}"
+    return f"{count - held:,} training and {held:,} held-out images ({share})"
 
 
 def held_out(keys: Iterable[bytes]) -> np.ndarray:
@@ -111,10 +118,11 @@ def held_out(keys: Iterable[bytes]) -> np.ndarray:
     return mask
 
 
-def content_hash(*arrays: np.ndarray) -> str:
+def content_hash(*arrays: Array) -> str:
     """First 12 hexadecimal digits of a hash over shapes and values, uint8 C-contiguous arrays."""
     digest = hashlib.sha256()
     for array in arrays:
         digest.update(repr(array.shape).encode())
-        digest.update(np.ascontiguousarray(array).data)
+        for piece in pieces(array):
+            digest.update(np.ascontiguousarray(piece).data)
     return digest.hexdigest()[:12]

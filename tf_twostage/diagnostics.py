@@ -9,6 +9,7 @@ import numpy as np
 
 from tf_twostage import recipes, two_stage
 from tf_twostage.networks import Posterior
+from tf_twostage.storage import pieces
 
 ROWS = 10  # directions shown by `noise_along_directions`
 
@@ -48,7 +49,8 @@ def eigenvalues(stddev: np.ndarray) -> np.ndarray:
     """
     if np.ndim(stddev) != 2 or not len(stddev):
         raise ValueError(f"stddev must be [N, kappa] with N >= 1, not {np.shape(stddev)}")
-    return np.mean(np.square(stddev, dtype=np.float64), axis=0)
+    squares = (np.square(piece, dtype=np.float64).sum(axis=0) for piece in pieces(stddev))
+    return sum(squares) / len(stddev)
 
 
 def active_dimensions(lambda_: np.ndarray) -> int:

@@ -14,6 +14,7 @@ from tf_twostage.datasets import Dataset
 from tf_twostage.distances import sliced_wasserstein
 from tf_twostage.errors import InputError
 from tf_twostage.networks import Posterior
+from tf_twostage.storage import Array
 from tf_twostage.two_stage import INFERENCE_BATCH, TwoStageVAE, as_float
 
 RECONSTRUCTED = 10_000  # held-out images that are reconstructed, at most
@@ -193,10 +194,10 @@ def _fid(images, real, inception, dims, protocol, label, count) -> fid.Result:
     return fid.compare(real, statistics, dims, protocol)
 
 
-def _choose(images: np.ndarray, count: int) -> np.ndarray:
+def _choose(images: Array, count: int) -> np.ndarray:
     """All images, or a random choice that is the same in every run."""
     if len(images) <= count:
-        return images
+        return images[:]
     return images[np.sort(np.random.default_rng(0).choice(len(images), count, replace=False))]
 
 

@@ -8,6 +8,7 @@ import pathlib
 
 from tf_twostage import datasets, evaluation, networks, recipes
 from tf_twostage.errors import InputError
+from tf_twostage.storage import GB, Storage
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,6 +36,8 @@ class Options:
     inception: str | None = None
     fid_dims: int = 2048
     fid_images: int = 10_000
+    image_size: int | None = None
+    memory_gb: float | None = None
     strategy: str = "auto"
     jit_compile: bool | None = None
     deterministic: bool = False
@@ -131,7 +134,12 @@ def run_path(options: Options, recipe: recipes.Recipe) -> pathlib.Path:
     changed = [f"+{k}={v}" for k, v in sorted(options.changes.items()) if k not in named]
     setting = f"{recipe.name}-{recipe.network}-{kind}{''.join(changed)}"
     root = pathlib.Path(options.output_dir).expanduser()
-    return root / datasets.run_name(options.dataset) / setting / f"trial_{options.trial:03d}"
+    return (
+        root
+        / datasets.run_name(options.dataset, options.image_size)
+        / setting
+        / f"trial_{options.trial:03d}"
+    )
 
 
 def fid_setting(options: Options, recipe: recipes.Recipe) -> evaluation.FidSetting:
@@ -145,14 +153,20 @@ def fid_setting(options: Options, recipe: recipes.Recipe) -> evaluation.FidSetti
     )
 
 
+def storage(options: Options) -> Storage:
+    """Where a run's images and posteriors go."""
+    limit = None if options.memory_gb is None else options.memory_gb * GB
+    return Storage(limit, os.path.expanduser(options.output_dir))
+
+
 def outline(options: Options) -> datasets.Outline:
     """Shape and number of the images, without loading them; looked up once in a process."""
-    return _outline(options.dataset, options.data_dir, options.celeba_dir)
+    return _outline(options.dataset, options.data_dir, options.celeba_dir, options.image_size)
 
 
 @functools.cache
-def _outline(name: str, data_dir: str | None, celeba_dir: str | None) -> datasets.Outline:
-    return datasets.outline(name, data_dir=data_dir, celeba_dir=celeba_dir)
+def _outline(name, data_dir, celeba_dir, image_size) -> datasets.Outline:
+    return datasets.outline(name, data_dir=data_dir, celeba_dir=celeba_dir, image_size=image_size)
 
 
 def check(options: Options, recipe: recipes.Recipe, images: datasets.Outline) -> None:

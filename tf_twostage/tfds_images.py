@@ -7,10 +7,9 @@ import pathlib
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-import numpy as np
-
-from tf_twostage.decoding import Splits, empty
+from tf_twostage.decoding import Splits
 from tf_twostage.errors import InputError
+from tf_twostage.storage import Array, Storage
 
 PathLike = str | os.PathLike
 
@@ -45,15 +44,15 @@ class Place(NamedTuple):
     prepared: bool
 
 
-def load(name: str, data_dir: PathLike | None = None) -> Splits:
+def load(name: str, data_dir: PathLike | None, storage: Storage) -> Splits:
     """Loads mnist, fashion_mnist or cifar10 whole, downloading it if it isn't prepared.
 
     Images are uint8 [N, H, W, C] in the fixed order of TFDS' files. Raises InputError where the
     set is absent and can't be downloaded, or can't be read.
     """
     builder = _prepared(name, data_dir)
-    with _readable(builder):
-        train, test = (_images(builder, split) for split in ("train", "test"))
+    with readable(builder):
+        train, test = (_images(builder, split, storage) for split in ("train", "test"))
     return Splits(train, test, describe(name, data_dir), str(builder.info.version))
 
 
@@ -87,7 +86,7 @@ def counts_text(name: str, counts: tuple[int, int]) -> str:
 
 def locate(name: str, data_dir: PathLike | None = None) -> Place:
     """Finds where TFDS keeps the set, without loading or fetching it."""
-    builder = _builder(name, data_dir)
+    builder = builder_of(name, data_dir)
     prepared = builder.is_prepared()
     counts = OFFICIAL_COUNTS[name]
     if prepared:
@@ -98,11 +97,11 @@ def locate(name: str, data_dir: PathLike | None = None) -> Place:
     return Place(folder, root, str(builder.info.version), counts, shape, prepared)
 
 
-def _images(builder: Any, split: str) -> np.ndarray:
+def _images(builder: Any, split: str, storage: Storage) -> Array:
     """Decodes a split into one array, uint8 [N, H, W, C], a batch at a time."""
-    dataset = _open(builder, split, None)
+    dataset = open_split(builder, split)
     count, shape = builder.info.splits[split].num_examples, builder.info.features["image"].shape
-    images, done = empty((count, *shape)), 0
+    images, done = storage.empty((count, *shape)), 0
     for batch in dataset.batch(_BATCH).as_numpy_iterator():
         images[done : done + len(batch["image"])] = batch["image"]
         done += len(batch["image"])
@@ -112,12 +111,12 @@ def _images(builder: Any, split: str) -> np.ndarray:
 def _jpegs(builder: Any, split: str) -> Iterator[bytes]:
     import tensorflow_datasets as tfds
 
-    with _readable(builder):
-        for example in _open(builder, split, tfds.decode.SkipDecoding()).as_numpy_iterator():
+    with readable(builder):
+        for example in open_split(builder, split, tfds.decode.SkipDecoding()).as_numpy_iterator():
             yield example["image"]
 
 
-def _open(builder: Any, split: str, decoder: Any) -> Any:
+def open_split(builder: Any, split: str, decoder: Any = None) -> Any:
     """A tf.data set of {'image': ...}: file after file in order, nothing cached in memory."""
     import tensorflow_datasets as tfds
 
@@ -132,7 +131,7 @@ def _open(builder: Any, split: str, decoder: Any) -> Any:
 
 def _prepared(name: str, data_dir: PathLike | None) -> Any:
     """A TFDS builder whose set is on disk, downloaded where needed."""
-    builder = _builder(name, data_dir)
+    builder = builder_of(name, data_dir)
     if builder.is_prepared():
         return builder
     root = pathlib.Path(builder.data_dir).parent.parent
@@ -144,7 +143,8 @@ def _prepared(name: str, data_dir: PathLike | None) -> Any:
     return builder
 
 
-def _builder(name: str, data_dir: PathLike | None) -> Any:
+def builder_of(name: str, data_dir: PathLike | None) -> Any:
+    """TFDS' builder of a set, prepared or not."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     try:
         import tensorflow_datasets as tfds
@@ -198,7 +198,7 @@ def _reason(error: Exception) -> str:
 
 
 @contextlib.contextmanager
-def _readable(builder: Any) -> Iterator[None]:
+def readable(builder: Any) -> Iterator[None]:
     """Turns TensorFlow's errors on damaged files into one InputError line."""
     import tensorflow as tf
 

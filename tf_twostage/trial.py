@@ -1,6 +1,7 @@
 """One trial in one run folder: data, stage 1, stage 2, scores, pictures, SavedModel, report."""
 
 import dataclasses
+import functools
 import time
 
 import keras
@@ -15,7 +16,6 @@ from tf_twostage import (
     evaluation,
     export,
     figures,
-    files,
     progress,
     recipes,
     report,
@@ -25,7 +25,8 @@ from tf_twostage import (
 )
 from tf_twostage.networks import Posterior
 from tf_twostage.run_folder import RunFolder, environment
-from tf_twostage.two_stage import TwoStageVAE, as_float, stage_weights
+from tf_twostage.storage import Storage, write_npy
+from tf_twostage.two_stage import INFERENCE_BATCH, TwoStageVAE, as_float, stage_weights
 
 GRID = 64  # images in a grid of samples
 PAIRS = 32  # originals with their reconstructions
@@ -49,14 +50,17 @@ def run(options: settings.Options) -> dict:
         make_deterministic(options.seed)
     devices = strategy.choose(options.strategy)
     devices.check_batch_size(recipe.batch_size)
+    storage = settings.storage(options)
     dataset = datasets.load(
         options.dataset,
         data_dir=options.data_dir,
         celeba_dir=options.celeba_dir,
+        image_size=options.image_size,
         jpeg=recipe.jpeg,
+        storage=storage,
     )
     with devices.losing_workers():
-        return Trial(options, recipe, dataset, devices).run()
+        return Trial(options, recipe, dataset, devices, storage).run()
 
 
 def make_deterministic(seed: int) -> None:
@@ -75,9 +79,11 @@ class Trial:
         recipe: recipes.Recipe,
         dataset: datasets.Dataset,
         devices: strategy.Devices,
+        storage: Storage,
     ):
         self.options = options
         self.devices = devices
+        self.storage = storage
         self.recipe = recipe
         self.dataset = dataset
         self.seed = options.seed
@@ -101,6 +107,7 @@ class Trial:
             self.train(stage)
         if self.options.stages == [1] and stage_weights(self.path, 2).exists():
             self.model.load_stage(self.path, 2)
+        _ = self.posterior  # computed by all workers together
         metrics = self.finish() if self.devices.is_chief else {}
         self.devices.wait_for_each_other()
         return metrics
@@ -164,30 +171,46 @@ class Trial:
 
     def batches(self, stage: int) -> training.Batches:
         """The stream of training batches of a stage."""
-        size = self.recipe.batch_size
+        size, part = self.recipe.batch_size, self.devices.part
         if stage == 1:
             images, kappa = self.dataset.train, self.recipe.latent_dim
-            return lambda epoch: batches.image_batches(images, size, kappa, self.seed, epoch)
-        mean, stddev = self.posterior()
-        return lambda epoch: batches.latent_batches(mean, stddev, size, self.seed, epoch)
+            return lambda epoch: batches.image_batches(images, size, kappa, self.seed, epoch, part)
+        mean, stddev = self.posterior
+        return lambda epoch: batches.latent_batches(mean, stddev, size, self.seed, epoch, part)
 
+    @functools.cached_property
     def posterior(self) -> Posterior:
         """q(z|x) of every training image, computed once and stored in the run folder."""
-        path = self.path / "checkpoints" / "posterior.npz"
-        if not path.exists():
-            posterior = self.model.encode(self.dataset.train)
+        folder = self.path / "checkpoints"
+        paths = [folder / f"posterior_{name}.npy" for name in Posterior._fields]
+        stored = all(path.exists() for path in paths)
+        self.devices.check_same(int(stored), "presence of posterior_mean.npy")
+        if not stored:
+            posterior = self._encode_training_images()
             if not self.devices.is_chief:
                 return posterior
-            files.replace_file(path, lambda name: np.savez(name, **posterior._asdict()))
-        with np.load(path) as stored:
-            return Posterior(stored["mean"], stored["stddev"])
+            for path, array in zip(paths, posterior, strict=True):
+                write_npy(path, array)
+            return posterior
+        return Posterior(*map(self.storage.read_npy, paths))
+
+    def _encode_training_images(self) -> Posterior:
+        images = self.dataset.train
+        shape = (len(images), self.recipe.latent_dim)
+        posterior = Posterior(*(self.storage.empty(shape, np.float32) for _ in Posterior._fields))
+        done = 0
+        for part in self.devices.apply(self.model.encode, images, INFERENCE_BATCH):
+            for array, values in zip(posterior, part, strict=True):
+                array[done : done + len(values)] = values
+            done += len(part.mean)
+        return posterior
 
     def finish(self) -> dict:
         """Scores the model and writes metrics, pictures, SavedModel and report."""
         start = time.perf_counter()
         print("scoring", flush=True)
         trained = sorted(self.model.trained)
-        posterior = self.posterior()
+        posterior = self.posterior
         metrics = evaluation.evaluate(self.model, self.dataset, posterior, trained, self.seed)
         self.draw(trained)
         figures.write_all(
