@@ -115,7 +115,8 @@ def test_a_killed_worker_ends_the_run_which_then_resumes(images, tmp_path, victi
     killed = time.monotonic()
     text = workers[1 - victim].communicate(timeout=LOSS_SECONDS)[0]
     print(f"the survivor ended {time.monotonic() - killed:.1f} s after the death of {victim}")
-    assert workers[1 - victim].returncode == 1
+    assert workers[1 - victim].returncode == 1, text
+    print(text[-3000:])
     assert "error: training stopped because a worker was lost" in text.splitlines()[-1]
     assert "Traceback" not in text
     done = len(losses(tmp_path, 1))

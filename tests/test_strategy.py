@@ -4,6 +4,8 @@ import json
 import pathlib
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -103,6 +105,48 @@ def test_a_batch_that_cannot_be_shared_is_named_with_the_replicas():
     devices.check_batch_size(99)
     with pytest.raises(InputError, match="a batch of 100 cannot be shared evenly by 3 replicas"):
         devices.check_batch_size(100)
+
+
+class Worker(strategy.Devices):
+    """One of two workers; they exchange arrays through `table`."""
+
+    def __init__(self, index, table, barrier):
+        super().__init__(FakeStrategy(2))
+        fields = {"part": (index, 2), "workers": 2, "table": table, "barrier": barrier}
+        for name, value in fields.items():
+            object.__setattr__(self, f"_{name}", value)
+
+    part = property(lambda self: self._part)
+    workers = property(lambda self: self._workers)
+
+    def _gathered(self, array):
+        self._table[self.part[0]] = array
+        self._barrier.wait(timeout=60)
+        joined = np.concatenate([self._table[0], self._table[1]])
+        self._barrier.wait(timeout=60)
+        return joined
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 8, 9, 21])
+def test_workers_share_work_and_get_all_of_it(count):
+    rows, seen, table, barrier = np.arange(count) * 1.0, {0: [], 1: []}, {}, threading.Barrier(2)
+
+    def work(index):
+        def square(part):
+            seen[index].extend(part)
+            return part**2, -part
+
+        return list(Worker(index, table, barrier).apply(square, rows, 4))
+
+    with ThreadPoolExecutor(2) as pool:
+        results = list(pool.map(work, (0, 1)))
+    for result in results:
+        first, second = (np.concatenate(column) for column in zip(*result, strict=True))
+        np.testing.assert_array_equal(first, rows**2)
+        np.testing.assert_array_equal(second, -rows)
+    if count == 21:  # two blocks of eight, and five
+        assert sorted(map(len, seen.values())) == [10, 11]
+        assert sorted(seen[0] + seen[1]) == list(rows)
 
 
 class FakeStrategy:

@@ -6,7 +6,9 @@ noise included, so that the number of replicas changes nothing but rounding.
 
 import contextlib
 import dataclasses
+import gc
 import json
+import multiprocessing.pool
 import os
 from collections.abc import Callable, Iterator
 
@@ -218,6 +220,7 @@ class Devices:
         except _LOST as error:
             if self.workers == 1:
                 raise
+            _close_thread_pools()
             raise InputError(
                 f"training stopped because a worker was lost ({_first_line(error)}): start all "
                 f"{self.workers} workers again, they go on from the last finished epoch"
@@ -240,6 +243,13 @@ _LOST = (
     tf.errors.UnknownError,
     tf.errors.FailedPreconditionError,
 )
+
+
+def _close_thread_pools() -> None:
+    """TensorFlow leaves one open when a collective fails, which would complain at exit."""
+    for found in gc.get_objects():
+        if type(found) is multiprocessing.pool.ThreadPool:
+            found.close()
 
 
 def _first_line(error: tf.errors.OpError) -> str:
