@@ -16,6 +16,7 @@ from tf_twostage import (
     evaluation,
     export,
     figures,
+    posteriors,
     progress,
     recipes,
     report,
@@ -25,8 +26,8 @@ from tf_twostage import (
 )
 from tf_twostage.networks import Posterior
 from tf_twostage.run_folder import RunFolder, environment
-from tf_twostage.storage import Storage, write_npy
-from tf_twostage.two_stage import INFERENCE_BATCH, TwoStageVAE, as_float, stage_weights
+from tf_twostage.storage import Storage
+from tf_twostage.two_stage import TwoStageVAE, as_float, stage_weights
 
 GRID = 64  # images in a grid of samples
 PAIRS = 32  # originals with their reconstructions
@@ -181,29 +182,9 @@ class Trial:
     @functools.cached_property
     def posterior(self) -> Posterior:
         """q(z|x) of every training image, computed once and stored in the run folder."""
-        folder = self.path / "checkpoints"
-        paths = [folder / f"posterior_{name}.npy" for name in Posterior._fields]
-        stored = all(path.exists() for path in paths)
-        self.devices.check_same(int(stored), "presence of posterior_mean.npy")
-        if not stored:
-            posterior = self._encode_training_images()
-            if not self.devices.is_chief:
-                return posterior
-            for path, array in zip(paths, posterior, strict=True):
-                write_npy(path, array)
-            return posterior
-        return Posterior(*map(self.storage.read_npy, paths))
-
-    def _encode_training_images(self) -> Posterior:
-        images = self.dataset.train
-        shape = (len(images), self.recipe.latent_dim)
-        posterior = Posterior(*(self.storage.empty(shape, np.float32) for _ in Posterior._fields))
-        done = 0
-        for part in self.devices.apply(self.model.encode, images, INFERENCE_BATCH):
-            for array, values in zip(posterior, part, strict=True):
-                array[done : done + len(values)] = values
-            done += len(part.mean)
-        return posterior
+        return posteriors.stored_or_encoded(
+            self.path / "checkpoints", self.model, self.dataset.train, self.storage, self.devices
+        )
 
     def finish(self) -> dict:
         """Scores the model and writes metrics, pictures, SavedModel and report."""
