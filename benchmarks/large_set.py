@@ -1,0 +1,113 @@
+"""A million images that do not fit: read from a file against held in memory.
+
+    python -m benchmarks.large_set --count 1000000 --folder /somewhere/with/room
+
+Writes a synthetic .npz once, then does the same twice in processes of their own: load it, draw
+batches, train some steps of stage 1, encode every image. "Cold" batches come after the kernel was
+told to forget the file.
+"""
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+import time
+
+import numpy as np
+
+from benchmarks import measure
+
+SIDE, KAPPA, BATCH = 32, 64, 100
+BATCHES, STEPS = 500, 40
+
+
+def write_set(path: pathlib.Path, count: int) -> None:
+    """An .npz of `count` random images for training and 1,000 held out, uint8 [N, 32, 32, 3]."""
+    from tf_twostage import npz_images, storage
+
+    images = storage.Storage(0, path.parent).empty((count, SIDE, SIDE, 3))
+    rng = np.random.default_rng(0)
+    for start in range(0, count, 10_000):
+        stop = min(count, start + 10_000)
+        images[start:stop] = rng.integers(0, 256, (stop - start, SIDE, SIDE, 3), dtype=np.uint8)
+    npz_images.write(path, {"train": images, "test": images[:1000]})
+
+
+def job(path: pathlib.Path, memory_gb: float) -> dict:
+    """Seconds of each part and this process' peak MB."""
+    from tf_twostage import batches, datasets, posteriors, recipes, strategy, training
+    from tf_twostage.storage import GB, FileRows, Storage
+    from tf_twostage.two_stage import TwoStageVAE
+
+    clock = [time.perf_counter()]
+
+    def lap() -> float:
+        clock.append(time.perf_counter())
+        return clock[-1] - clock[-2]
+
+    storage = Storage(memory_gb * GB, path.parent)
+    images = datasets.load(path, storage=storage).train
+    found = {"load": lap()}
+    for name in ("warm", "cold"):
+        if name == "cold" and isinstance(images, FileRows):
+            os.fsync(images._file.fileno())
+            os.posix_fadvise(images._file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+        stream = iter(batches.image_batches(images, BATCH, KAPPA, seed=0, first_epoch=len(name)))
+        next(stream)
+        lap()
+        for _ in range(BATCHES):
+            next(stream)
+        found[f"batch_{name}"] = lap() / BATCHES
+    recipe = recipes.get("paper", "cifar10", len(images))
+    model = TwoStageVAE(recipe, images.shape[1:])
+    training.compile_stage(model.stage1, STEPS, recipe, 1)
+    data = batches.image_batches(images, BATCH, KAPPA, seed=0)
+    with model.stage1.optimizer.decaying():
+        model.stage1.fit(data, steps_per_epoch=10, verbose=0)
+        lap()
+        model.stage1.fit(data, steps_per_epoch=STEPS, verbose=0)
+        found["step"] = lap() / STEPS
+    model.stage1.compile(optimizer=None)
+    found["peak_training_mb"] = measure.peak_memory()
+    lap()
+    mean, stddev = posteriors.encode(model, images, storage, strategy.choose("none"))
+    found["encode"] = lap()
+    stream = iter(batches.latent_batches(mean, stddev, BATCH, seed=0))
+    next(stream)
+    lap()
+    for _ in range(BATCHES):
+        next(stream)
+    return found | {"latent_batch": lap() / BATCHES, "peak_mb": measure.peak_memory()}
+
+
+def main() -> None:
+    """Prints the table and writes its JSON."""
+    parser = measure.parser(__doc__, rounds=1)
+    parser.add_argument("--count", type=int, default=100_000)
+    parser.add_argument("--folder", type=pathlib.Path, default=tempfile.gettempdir())
+    parser.add_argument("--memory_gb", type=float, default=0.25, help="the limit of the file's run")
+    parser.add_argument("--job", type=float, help="for this script's own use")
+    options = parser.parse_args()
+    measure.choose_device(options.device)
+    path = pathlib.Path(options.folder) / f"large_set_{options.count}.npz"
+    if options.job is not None:
+        return print(json.dumps(job(path, options.job)))
+    if not path.exists():
+        write_set(path, options.count)
+    megabytes = options.count * SIDE * SIDE * 3 / 1e6
+    print(f"{options.count:,} images of {SIDE} x {SIDE} x 3, {megabytes:,.0f} MB")
+    found = {}
+    for name, limit in (("in a file", options.memory_gb), ("in memory", 1e3)):
+        command = [sys.executable, "-m", "benchmarks.large_set", "--job", str(limit)]
+        command += ["--count", str(options.count), "--folder", str(options.folder)]
+        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+        found[name] = json.loads(done.stdout.splitlines()[-1])
+        print(f"{name}: {json.dumps({k: round(v, 5) for k, v in found[name].items()})}", flush=True)
+    path.unlink()
+    return measure.save("large_set", {"count": options.count, "side": SIDE, "runs": found})
+
+
+if __name__ == "__main__":
+    main()
