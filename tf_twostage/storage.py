@@ -66,8 +66,9 @@ class FileRows:
         if np.ndim(rows) == 0:
             return self._read(self._number(rows), 1)[0]
         out = np.empty((len(rows), *self.shape[1:]), self.dtype)
-        for place, row in enumerate(rows):
-            self.read_into(out[place], self._number(row))
+        data = _bytes_of(out)
+        for place, row in enumerate(np.asarray(rows).tolist()):
+            self._fill(data[place * self._row : (place + 1) * self._row], self._number(row))
         return out
 
     def __setitem__(self, rows, values) -> None:
@@ -77,8 +78,7 @@ class FileRows:
             start = self._number(rows)
             stop = start + 1
         shape = (stop - start, *self.shape[1:])
-        whole = np.ascontiguousarray(np.broadcast_to(values, shape), self.dtype)
-        data = memoryview(whole.reshape(-1).view(np.uint8))
+        data = _bytes_of(np.ascontiguousarray(np.broadcast_to(values, shape), self.dtype))
         place = self._offset + start * self._row
         while data:
             written = os.pwrite(self._file.fileno(), data, place)
@@ -103,13 +103,20 @@ class FileRows:
 
     def read_into(self, out: np.ndarray, start: int) -> None:
         """Fills `out`, C-contiguous, with as many rows as it has, from `start` on."""
-        data = memoryview(out.reshape(-1).view(np.uint8))
+        self._fill(_bytes_of(out), start)
+
+    def _fill(self, data: memoryview, start: int) -> None:
         place = self._offset + start * self._row
         while data:
             read = os.preadv(self._file.fileno(), [data], place)
             if not read:
                 raise OSError(f"{self._file.name} ends too early")
             data, place = data[read:], place + read
+
+
+def _bytes_of(array: np.ndarray) -> memoryview:
+    """The memory of a C-contiguous array."""
+    return memoryview(array.reshape(-1).view(np.uint8))
 
 
 Array = np.ndarray | FileRows
