@@ -38,18 +38,28 @@ def measure_one(factory: str, arguments: dict, steps: int) -> dict:
 
 
 def plot(rows: dict, path: pathlib.Path) -> None:
-    """Seconds a step against each quantity, both axes logarithmic."""
+    """Milliseconds a step and peak memory against each quantity, all axes logarithmic."""
     import matplotlib
 
     matplotlib.use("Agg")
-    from matplotlib import pyplot
+    from matplotlib import pyplot, ticker
 
-    figure, axes = pyplot.subplots(1, len(rows), figsize=(3.2 * len(rows), 3), squeeze=False)
-    for axis, (name, found) in zip(axes[0], rows.items(), strict=True):
-        axis.loglog(list(found), [one["seconds"] for one in found.values()], "o-")
-        axis.set(xlabel=name, ylabel="seconds a step")
+    shape = {"figsize": (3 * len(rows), 5), "squeeze": False, "sharex": "col"}
+    figure, axes = pyplot.subplots(2, len(rows), **shape)
+    for column, (name, found) in enumerate(rows.items()):
+        values = [int(value) for value in found]
+        measures = {"ms a step": ("seconds", 1e3), "peak MB": ("peak_mb", 1)}
+        for axis, (label, (key, factor)) in zip(axes[:, column], measures.items(), strict=True):
+            heights = [factor * one[key] for one in found.values()]
+            axis.loglog(values, heights, "o-")
+            axis.set_ylim(min(heights) / 3, max(heights) * 3)
+            axis.set_xticks(values, [f"{value:,}" for value in values], fontsize=8)
+            axis.xaxis.set_minor_locator(ticker.NullLocator())
+            axis.grid(alpha=0.3)
+            axis.set_ylabel(label if column == 0 else "")
+        axes[1, column].set_xlabel(name)
     figure.tight_layout()
-    figure.savefig(path)
+    figure.savefig(path, dpi=80)
     pyplot.close(figure)
 
 
