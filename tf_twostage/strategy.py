@@ -6,6 +6,7 @@ noise included, so that the number of replicas changes nothing but rounding.
 
 import contextlib
 import dataclasses
+import functools
 import gc
 import json
 import multiprocessing.pool
@@ -160,7 +161,10 @@ class Devices:
         values = self.strategy.experimental_distribute_values_from_function(
             lambda context: tf.constant(parts[context.replica_id_in_sync_group % len(parts)])
         )
-        return self.strategy.gather(values, axis=0).numpy()
+        if "gather" not in self._functions:  # outside of a function it is traced at every call
+            gather = functools.partial(self.strategy.gather, axis=0)
+            self._functions["gather"] = tf.function(gather, reduce_retracing=True)
+        return self._functions["gather"](values).numpy()
 
     def predict(self, model: keras.Model, batch: np.ndarray):
         """What the model gives for a batch in inference mode, shared by this process's devices.
@@ -230,7 +234,7 @@ class Devices:
         if not self.distributed:
             return "one device"
         if self.workers == 1:
-            return f"{self.replicas} mirrored replicas"
+            return f"{self.replicas} mirrored replica{'s' if self.replicas > 1 else ''}"
         return f"{self.replicas} replicas on {self.workers} workers"
 
 
