@@ -20,8 +20,9 @@ ALL = (
 
 def main() -> None:
     """Runs them in turn; says which failed."""
-    options = measure.parser(__doc__).parse_args()
-    flags = ["--device", options.device, "--rounds", str(options.rounds)]
+    options = measure.parser(__doc__, rounds=None).parse_args()
+    flags = ["--device", options.device]
+    flags += ["--rounds", str(options.rounds)] if options.rounds else []
     commands = {name: [sys.executable, "-m", f"benchmarks.{name}", *flags] for name in ALL}
     failed = [name for name, command in commands.items() if subprocess.run(command).returncode]
     if failed:

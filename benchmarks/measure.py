@@ -138,11 +138,12 @@ def save(name: str, result: dict) -> None:
     (RESULTS / f"{name}.json").write_text(text + "\n")
 
 
-def parser(description: str | None, rounds: int = 5) -> argparse.ArgumentParser:
-    """The flags that every benchmark has."""
+def parser(description: str | None, rounds: int | None = 5) -> argparse.ArgumentParser:
+    """The flags that every benchmark has; `rounds` None: each benchmark's own number."""
     made = argparse.ArgumentParser(description=description)
     made.add_argument("--device", choices=["cpu", "gpu"], default="cpu")
-    made.add_argument("--rounds", type=int, default=rounds, help=f"of all sides ({rounds})")
+    number = rounds or "each benchmark's own"
+    made.add_argument("--rounds", type=int, default=rounds, help=f"of all sides ({number})")
     return made
 
 

@@ -74,7 +74,7 @@ def plain_keras(stage: int, shape: tuple[int, ...]):
     return lambda steps: model.fit(data, steps_per_epoch=steps, verbose=0)
 
 
-def ours(stage: int, shape: tuple[int, ...], **values):
+def ours(stage: int, shape: tuple[int, ...], epoch: int = EPOCH, **values):
     """A stage as `training.fit_stage` trains it, `steps` steps with the callbacks of every step."""
     import keras
 
@@ -82,8 +82,8 @@ def ours(stage: int, shape: tuple[int, ...], **values):
 
     recipe, model = _model(stage, shape, **values)
     data = _batches(stage, shape, recipe)(0)
-    training.compile_stage(model, EPOCH, recipe, stage)
-    per_call = training.steps_per_execution(EPOCH, stage)
+    training.compile_stage(model, epoch, recipe, stage)
+    per_call = training.steps_per_execution(epoch, stage)
     folder = pathlib.Path(tempfile.mkdtemp())
     callbacks = [
         training.DivergenceGuard(stage),

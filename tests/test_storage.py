@@ -78,8 +78,14 @@ def test_too_little_room_is_one_line(tmp_path):
     assert "\n" not in str(caught.value)
 
 
-def test_half_of_memory_is_a_number_of_bytes():
-    assert 1e8 < storage.half_of_memory() < math.inf
+def test_half_of_memory_is_that_of_the_container(tmp_path, monkeypatch):
+    whole = storage.half_of_memory()
+    assert 1e8 < whole < math.inf
+    for text, expected in (("2000000\n", 1e6), ("max\n", whole)):
+        (tmp_path / "memory.max").write_text(text)
+        limits = (str(tmp_path / "memory.max"), str(tmp_path / "absent"))
+        monkeypatch.setattr(storage, "_CONTAINER_LIMITS", limits)
+        assert storage.half_of_memory() == expected
 
 
 @pytest.mark.parametrize("limit", [0, 10**6])

@@ -1,5 +1,6 @@
 """Large arrays: in memory as long as they fit a limit, else as rows of a file."""
 
+import contextlib
 import math
 import os
 import pathlib
@@ -15,6 +16,10 @@ from tf_twostage.errors import InputError
 GB = 1e9
 
 _ALIGNMENT = 64  # bytes; TensorFlow uses such memory as it is and copies any other
+_CONTAINER_LIMITS = (  # Linux' control groups, versions 2 and 1
+    "/sys/fs/cgroup/memory.max",
+    "/sys/fs/cgroup/memory/memory.limit_in_bytes",
+)
 _PIECE = 2**24  # bytes of an array that are read or written at once
 
 
@@ -182,11 +187,14 @@ class Storage:
 
 
 def half_of_memory() -> float:
-    """Half of the machine's memory in bytes; no limit where the system does not tell."""
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2
-    except (AttributeError, ValueError, OSError):
-        return math.inf
+    """Half of the machine's or the container's memory in bytes; no limit where neither is told."""
+    sizes = [math.inf]
+    with contextlib.suppress(AttributeError, ValueError, OSError):
+        sizes.append(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+    for path in _CONTAINER_LIMITS:
+        with contextlib.suppress(OSError, ValueError):  # absent, or "max"
+            sizes.append(int(pathlib.Path(path).read_text()))
+    return min(sizes) / 2
 
 
 def pieces(array: Array) -> Iterator[np.ndarray]:
