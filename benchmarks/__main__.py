@@ -1,4 +1,4 @@
-"""`python -m benchmarks`: every benchmark but `fid_speed`, each in its own process."""
+"""`python -m benchmarks`: the benchmarks that need no Inception graph, each in its own process."""
 
 import subprocess
 import sys
@@ -11,7 +11,6 @@ ALL = (
     "stage1_64",
     "stage2",
     "sampling",
-    "evaluation",
     "start_and_memory",
     "profile_step",
     "growth",

@@ -80,7 +80,7 @@ def ours(inception: str, count: int):
 def main() -> None:
     """Prints the table and writes its JSON."""
     parser = measure.parser(__doc__, rounds=2)
-    parser.add_argument("--inception", default=os.environ.get("FID_INCEPTION"))
+    parser.add_argument("-i", "--inception", default=os.environ.get("FID_INCEPTION"))
     parser.add_argument("--images", type=int, default=60, help="on either side (60)")
     options = parser.parse_args()
     measure.choose_device(options.device)
