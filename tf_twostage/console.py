@@ -78,12 +78,7 @@ def _grouped(trials: list[Options], key: Callable) -> list[list[Options]]:
 def _setting_plan(options: Options, recipe: recipes.Recipe) -> str:
     """One setting: data, schedule, every value."""
     images = settings.outline(options)
-    source = datasets.describe(
-        options.dataset,
-        data_dir=options.data_dir,
-        celeba_dir=options.celeba_dir,
-        image_size=options.image_size,
-    )
+    source = datasets.describe(**settings.source(options))
     model = TwoStageVAE(recipe, images.image_shape, options.seed)
     steps = batches.steps_per_epoch(images.train_images, recipe.batch_size)
     lines = [

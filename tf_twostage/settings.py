@@ -159,14 +159,22 @@ def storage(options: Options) -> Storage:
     return Storage(limit, os.path.expanduser(options.output_dir))
 
 
+def source(options: Options) -> dict:
+    """Where the images come from, as keyword arguments of `datasets`' functions."""
+    return {
+        "name": options.dataset,
+        "data_dir": options.data_dir,
+        "celeba_dir": options.celeba_dir,
+        "image_size": options.image_size,
+    }
+
+
 def outline(options: Options) -> datasets.Outline:
     """Shape and number of the images, without loading them; looked up once in a process."""
-    return _outline(options.dataset, options.data_dir, options.celeba_dir, options.image_size)
+    return _outline(**source(options))
 
 
-@functools.cache
-def _outline(name, data_dir, celeba_dir, image_size) -> datasets.Outline:
-    return datasets.outline(name, data_dir=data_dir, celeba_dir=celeba_dir, image_size=image_size)
+_outline = functools.cache(datasets.outline)
 
 
 def check(options: Options, recipe: recipes.Recipe, images: datasets.Outline) -> None:

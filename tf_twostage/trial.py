@@ -52,14 +52,7 @@ def run(options: settings.Options) -> dict:
     devices = strategy.choose(options.strategy)
     devices.check_batch_size(recipe.batch_size)
     storage = settings.storage(options)
-    dataset = datasets.load(
-        options.dataset,
-        data_dir=options.data_dir,
-        celeba_dir=options.celeba_dir,
-        image_size=options.image_size,
-        jpeg=recipe.jpeg,
-        storage=storage,
-    )
+    dataset = datasets.load(**settings.source(options), jpeg=recipe.jpeg, storage=storage)
     with devices.losing_workers():
         return Trial(options, recipe, dataset, devices, storage).run()
 
