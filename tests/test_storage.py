@@ -118,7 +118,7 @@ def test_batches_from_a_file_are_those_from_memory(rows, tmp_path):
 
 @pytest.mark.parametrize("fortran", [False, True])
 def test_npz_images_in_pieces(tmp_path, monkeypatch, fortran):
-    monkeypatch.setattr(npz_images, "_PIECE", 7 * IMAGES[0].size)
+    monkeypatch.setattr(npz_images, "PIECE", 7 * IMAGES[0].size)
     path = tmp_path / "images.npz"
     np.savez_compressed(path, images=np.asfortranarray(IMAGES) if fortran else IMAGES)
     memory, file = (npz_images.load(path, storage.Storage(limit, tmp_path)) for limit in (None, 0))

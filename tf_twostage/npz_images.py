@@ -18,14 +18,13 @@ from tf_twostage.decoding import (
     share_text,
 )
 from tf_twostage.errors import InputError
-from tf_twostage.storage import Array, Storage, npy_header, write_array
+from tf_twostage.storage import PIECE, Array, Storage, npy_header, write_array
 
 PAIRS = (("train", "test"), ("x_train", "x_test"))
 
 PathLike = str | os.PathLike
 Header = tuple[tuple[int, ...], bool, np.dtype]  # shape, whether in Fortran's order, dtype
 
-_PIECE = 2**24  # bytes read at once
 _WANTED = (
     "expected uint8 [N, H, W] or [N, H, W, C] with C 1 or 3 and at least one image, under the keys "
     "train and test, x_train and x_test, or images, or as the only array (then at least two images)"
@@ -116,7 +115,7 @@ def _pieces(path: pathlib.Path, key: str) -> Iterator[np.ndarray]:
         if fortran:  # its images do not lie one after the other
             yield np.load(path)[key].reshape(shape[0], *image_shape)
             return
-        most = max(1, _PIECE // math.prod(image_shape))
+        most = max(1, PIECE // math.prod(image_shape))
         for start in range(0, shape[0], most):
             count = min(most, shape[0] - start)
             data = member.read(count * math.prod(image_shape))

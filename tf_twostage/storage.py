@@ -20,7 +20,7 @@ _CONTAINER_LIMITS = (  # Linux' control groups, versions 2 and 1
     "/sys/fs/cgroup/memory.max",
     "/sys/fs/cgroup/memory/memory.limit_in_bytes",
 )
-_PIECE = 2**24  # bytes of an array that are read or written at once
+PIECE = 2**24  # bytes of an array that are read or written at once
 
 
 def in_memory(shape: tuple[int, ...], dtype: np.typing.DTypeLike = np.uint8) -> np.ndarray:
@@ -199,7 +199,7 @@ def half_of_memory() -> float:
 
 def pieces(array: Array) -> Iterator[np.ndarray]:
     """The array's rows in order, some megabytes at a time."""
-    rows = max(1, _PIECE // max(1, math.prod(array.shape[1:]) * array.dtype.itemsize))
+    rows = max(1, PIECE // max(1, math.prod(array.shape[1:]) * array.dtype.itemsize))
     return (array[start : start + rows] for start in range(0, len(array), rows))
 
 
