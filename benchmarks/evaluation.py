@@ -25,56 +25,57 @@ def generated(count: int) -> list[np.ndarray]:
     return [rng.integers(0, 256, (count, 28, 28, 3), dtype=np.uint8) for _ in SETS]
 
 
+def timed(statistics, distance, count: int):
+    """`run()`: seconds of `statistics(real, images)` and of the `distance` of what it gives."""
+    real, sets = generated(count)[0], generated(count)
+
+    def run() -> tuple[float, float]:
+        times = [0.0, 0.0]
+        for images in sets:
+            start = time.perf_counter()
+            found = statistics(real, images)
+            middle = time.perf_counter()
+            distance(*found)
+            times[0] += middle - start
+            times[1] += time.perf_counter() - middle
+        return tuple(times)
+
+    return run
+
+
 def plain(inception: str, count: int):
-    """(a): returns `run()`, which returns seconds of features and of distances."""
+    """(a): the unfolded graph for both sides each time, and `sqrtm`."""
     from scipy.linalg import sqrtm
 
     from benchmarks import fid_speed
 
     features = fid_speed.ttur_way(inception)
-    real, sets = generated(count)[0], generated(count)
 
-    def run() -> tuple[float, float]:
-        times = [0.0, 0.0]
-        for images in sets:
-            start = time.perf_counter()
-            moments = [
-                (values.mean(axis=0), np.cov(values, rowvar=False))
-                for values in (features(real), features(images))
-            ]
-            middle = time.perf_counter()
-            (mu1, sigma1), (mu2, sigma2) = moments
-            root = sqrtm(sigma1 @ sigma2 + 1e-6 * np.eye(len(sigma1))).real
-            float(np.sum((mu1 - mu2) ** 2) + np.trace(sigma1 + sigma2 - 2 * root))
-            times[0] += middle - start
-            times[1] += time.perf_counter() - middle
-        return tuple(times)
+    def statistics(*sides: np.ndarray) -> list:
+        both = (features(images) for images in sides)
+        return [(values.mean(axis=0), np.cov(values, rowvar=False)) for values in both]
 
-    return run
+    def distance(real, other) -> float:
+        (mu1, sigma1), (mu2, sigma2) = real, other
+        root = sqrtm(sigma1 @ sigma2 + 1e-6 * np.eye(len(sigma1))).real
+        return float(np.sum((mu1 - mu2) ** 2) + np.trace(sigma1 + sigma2 - 2 * root))
+
+    return timed(statistics, distance, count)
 
 
 def ours(inception: str, count: int):
-    """As `plain`, with `fid` and its cache of real statistics."""
+    """`fid` with its cache of real statistics, filled before."""
     import fid
     from benchmarks import fid_speed
 
     network = fid_speed.quiet_inception(inception)
-    real, sets = generated(count)[0], generated(count)
-    fid.cached_statistics(real, network)
+    fid.cached_statistics(generated(count)[0], network)
 
-    def run() -> tuple[float, float]:
-        times = [0.0, 0.0]
-        for images in sets:
-            start = time.perf_counter()
-            known = fid.cached_statistics(real, network)
-            statistics = fid.Statistics.from_images(images, network)
-            middle = time.perf_counter()
-            fid.compare(known, statistics, 2048)
-            times[0] += middle - start
-            times[1] += time.perf_counter() - middle
-        return tuple(times)
+    def statistics(real: np.ndarray, images: np.ndarray) -> tuple:
+        known = fid.cached_statistics(real, network)
+        return known, fid.Statistics.from_images(images, network)
 
-    return run
+    return timed(statistics, lambda *both: fid.compare(*both, 2048), count)
 
 
 def main() -> None:
