@@ -14,9 +14,10 @@ import sys
 
 from absl import app, flags
 
-from tf_twostage import recipes, table1
+from tf_twostage import recipes
 from tf_twostage.errors import InputError
 from tf_twostage.quiet import plain_messages, quiet_import
+from tf_twostage.reporting import table1
 
 FLAGS = flags.FLAGS
 
@@ -109,7 +110,7 @@ def main(argv: list[str]) -> None:
 
 def run() -> None:
     with quiet_import():  # TensorFlow: seconds that --help and a wrong flag do not wait for
-        from tf_twostage import experiment
+        from tf_twostage.experiment import sweep
     plain_messages()
     recipe_fields = {f.name for f in dataclasses.fields(recipes.Recipe)} - {"gamma", "likelihood"}
     overrides = {
@@ -117,11 +118,11 @@ def run() -> None:
     }
     values = {
         field.name: FLAGS[field.name].value
-        for field in dataclasses.fields(experiment.Options)
+        for field in dataclasses.fields(sweep.Options)
         if field.name in FLAGS
     }
     values |= {name: tuple(values[name]) for name in ("gamma", "likelihood")}
-    experiment.run(experiment.Options(overrides=overrides, **values))
+    sweep.run(sweep.Options(overrides=overrides, **values))
 
 
 if __name__ == "__main__":

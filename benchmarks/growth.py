@@ -20,8 +20,8 @@ def side(batch: int, side: int, kappa: int):
 
 def stream(count: int):
     """Batches of 100 from `count` synthetic 28 x 28 images, without a network."""
-    from tf_twostage import batches
-    from tf_twostage.storage import in_memory
+    from tf_twostage.data import batches
+    from tf_twostage.data.storage import in_memory
 
     images = in_memory((count, 28, 28, 1))
     images[...] = 7

@@ -25,7 +25,7 @@ BATCHES, STEPS = 500, 40
 
 def write_set(path: pathlib.Path, count: int) -> None:
     """An .npz of `count` random images for training and 1,000 held out, uint8 [N, 32, 32, 3]."""
-    from tf_twostage import npz_images, storage
+    from tf_twostage.data import npz_images, storage
 
     images = storage.Storage(0, path.parent).empty((count, SIDE, SIDE, 3))
     rng = np.random.default_rng(0)
@@ -37,9 +37,11 @@ def write_set(path: pathlib.Path, count: int) -> None:
 
 def job(path: pathlib.Path, memory_gb: float) -> dict:
     """Seconds of each part and this process' peak MB."""
-    from tf_twostage import batches, datasets, posteriors, recipes, strategy, training
-    from tf_twostage.storage import GB, FileRows, Storage
-    from tf_twostage.two_stage import TwoStageVAE
+    from tf_twostage import recipes
+    from tf_twostage.data import batches, datasets
+    from tf_twostage.data.storage import GB, FileRows, Storage
+    from tf_twostage.models.two_stage import TwoStageVAE
+    from tf_twostage.training import fit, posteriors, strategy
 
     clock = [time.perf_counter()]
 
@@ -62,7 +64,7 @@ def job(path: pathlib.Path, memory_gb: float) -> dict:
         found[f"batch_{name}"] = lap() / BATCHES
     recipe = recipes.get("paper", "cifar10", len(images))
     model = TwoStageVAE(recipe, images.shape[1:])
-    training.compile_stage(model.stage1, STEPS, recipe, 1)
+    fit.compile_stage(model.stage1, STEPS, recipe, 1)
     data = batches.image_batches(images, BATCH, KAPPA, seed=0)
     with model.stage1.optimizer.decaying():
         model.stage1.fit(data, steps_per_epoch=10, verbose=0)

@@ -25,8 +25,10 @@ def measure(count: int, side: int, steps: int) -> None:
     import numpy as np
     import tensorflow as tf
 
-    from tf_twostage import batches, recipes, strategy, training
-    from tf_twostage.two_stage import TwoStageVAE
+    from tf_twostage import recipes
+    from tf_twostage.data import batches
+    from tf_twostage.models.two_stage import TwoStageVAE
+    from tf_twostage.training import fit, strategy
 
     cpu = tf.config.list_physical_devices("CPU")[0]
     logical = [tf.config.LogicalDeviceConfiguration()] * max(1, count)
@@ -37,7 +39,7 @@ def measure(count: int, side: int, steps: int) -> None:
     images = np.random.default_rng(0).integers(0, 256, (1000, *shape), dtype=np.uint8)
     with devices.strategy.scope():
         model = TwoStageVAE(recipe, shape, synchronized=devices.replicas > 1).stage1
-    training.compile_stage(model, 1, recipe, 1, jit_compile=False)
+    fit.compile_stage(model, 1, recipe, 1, jit_compile=False)
     stream = batches.image_batches(images, recipe.batch_size, recipe.latent_dim, 0)
     ends, start = [], time.perf_counter()
 

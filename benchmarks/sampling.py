@@ -23,7 +23,8 @@ def plain():
 
 def ours():
     """`steps` hundreds of images by `TwoStageVAE.sample`."""
-    from tf_twostage import recipes, two_stage
+    from tf_twostage import recipes
+    from tf_twostage.models import two_stage
 
     model = two_stage.TwoStageVAE(recipes.get("paper", "mnist", 1000), SHAPE)
     model.trained |= {1, 2}

@@ -12,7 +12,7 @@ EPOCH = 1000  # steps, for the schedule and the steps an execution
 
 
 def _images(shape: tuple[int, ...]) -> np.ndarray:
-    from tf_twostage.storage import in_memory
+    from tf_twostage.data.storage import in_memory
 
     images = in_memory((IMAGES, *shape))
     images[...] = np.random.default_rng(0).integers(0, 256, images.shape, dtype=np.uint8)
@@ -45,7 +45,8 @@ def plain_graph(stage: int, shape: tuple[int, ...], batch: int = BATCH):
 
 
 def _model(stage: int, shape: tuple[int, ...], **values):
-    from tf_twostage import recipes, two_stage
+    from tf_twostage import recipes
+    from tf_twostage.models import two_stage
 
     recipe = recipes.get("paper", "mnist", IMAGES, **values)
     image_shape = shape if stage == 1 else (4, 4, 1)
@@ -53,7 +54,7 @@ def _model(stage: int, shape: tuple[int, ...], **values):
 
 
 def _batches(stage: int, shape: tuple[int, ...], recipe):
-    from tf_twostage import batches
+    from tf_twostage.data import batches
 
     if stage == 1:
         images = _images(shape)
@@ -75,19 +76,19 @@ def plain_keras(stage: int, shape: tuple[int, ...]):
 
 
 def ours(stage: int, shape: tuple[int, ...], epoch: int = EPOCH, **values):
-    """A stage as `training.fit_stage` trains it, `steps` steps with the callbacks of every step."""
+    """A stage as `fit.fit_stage` trains it, `steps` steps with the callbacks of every step."""
     import keras
 
-    from tf_twostage import training
+    from tf_twostage.training import fit
 
     recipe, model = _model(stage, shape, **values)
     data = _batches(stage, shape, recipe)(0)
-    training.compile_stage(model, epoch, recipe, stage)
-    per_call = training.steps_per_execution(epoch, stage)
+    fit.compile_stage(model, epoch, recipe, stage)
+    per_call = fit.steps_per_execution(epoch, stage)
     folder = pathlib.Path(tempfile.mkdtemp())
     callbacks = [
-        training.DivergenceGuard(stage),
-        training.EpochFacts(),
+        fit.DivergenceGuard(stage),
+        fit.EpochFacts(),
         keras.callbacks.TensorBoard(folder, write_graph=False),
     ]
 

@@ -13,16 +13,18 @@ def job(name: str) -> None:
     """Trains 20 steps on random images of a data set's size; prints peak MB."""
     import numpy as np
 
-    from tf_twostage import batches, recipes, training
-    from tf_twostage.storage import in_memory
-    from tf_twostage.two_stage import TwoStageVAE
+    from tf_twostage import recipes
+    from tf_twostage.data import batches
+    from tf_twostage.data.storage import in_memory
+    from tf_twostage.models.two_stage import TwoStageVAE
+    from tf_twostage.training import fit
 
     shape, count, _ = CASES[name]
     images = in_memory((count, *shape))
     images[...] = np.random.default_rng(0).integers(0, 256, (1, *shape), dtype=np.uint8)
     recipe = recipes.get("paper", name, count)
     model = TwoStageVAE(recipe, shape).stage1
-    training.compile_stage(model, 1, recipe, 1)
+    fit.compile_stage(model, 1, recipe, 1)
     data = batches.image_batches(images, recipe.batch_size, recipe.latent_dim, 0)
     with model.optimizer.decaying():
         model.fit(data, steps_per_epoch=1, verbose=0)

@@ -7,5 +7,5 @@ import pytest
 
 
 @pytest.fixture(scope="session")
-def data_dir() -> pathlib.Path:
-    return pathlib.Path(__file__).parent / "data"
+def fixtures() -> pathlib.Path:
+    return pathlib.Path(__file__).parent / "fixtures"

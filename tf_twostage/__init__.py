@@ -5,7 +5,7 @@ __all__ = ["TwoStageVAE"]
 
 def __getattr__(name: str):
     if name == "TwoStageVAE":  # on demand: importing Keras takes seconds
-        from tf_twostage.two_stage import TwoStageVAE
+        from tf_twostage.models.two_stage import TwoStageVAE
 
         return TwoStageVAE
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,98 @@
+import math
+
+import numpy as np
+import pytest
+
+from tf_twostage import recipes
+from tf_twostage.errors import InputError
+from tf_twostage.models import networks
+from tf_twostage.models.gaussian_vae import GaussianVAE
+
+
+def build(network, shape, name="paper", dataset="mnist", **values):
+    recipe = recipes.get(name, dataset, 1000, network=network, latent_dim=8, **values)
+    return GaussianVAE(*networks.first_stage(recipe, shape), 8).build_for(shape)
+
+
+def dense(inputs, outputs):
+    return (inputs + 1) * outputs
+
+
+def conv(size, inputs, outputs):
+    return (size * size * inputs + 1) * outputs
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [(28, 28, 1), (32, 32, 3), (64, 64, 3), (12, 20, 1)],
+    ids=lambda s: "x".join(map(str, s)),
+)
+def test_infogan_has_the_layers_of_the_paper(shape):
+    height, width, channels = shape
+    model = build("infogan", shape)
+    flat = height * width // 16 * 128
+    batch_norms = 2 * (128 + 1024) + 2 * (1024 + flat + 64)
+    expected = (
+        conv(4, channels, 64) + conv(4, 64, 128) + dense(flat, 1024) + dense(1024, 16)
+        + dense(8, 1024) + dense(1024, flat)
+        + (4 * 4 * 128 * 64 + 64) + (4 * 4 * 64 * channels + channels)
+        + batch_norms + 1
+    )  # fmt: skip
+    assert sum(math.prod(v.shape) for v in model.trainable_variables) == expected
+    check_passes(model, shape)
+
+
+def check_passes(model, shape):
+    x = np.random.default_rng(0).uniform(size=(3, *shape)).astype("float32")
+    output = model(x, training=True)
+    assert output.x_hat.shape == x.shape
+    assert output.mu_z.shape == output.sd_z.shape == (3, 8)
+    assert np.min(output.sd_z) > 0
+    assert 0 <= np.min(output.x_hat) <= np.max(output.x_hat) <= 1
+
+
+@pytest.mark.parametrize(
+    ("name", "shape"), [("paper", (28, 28, 1)), ("official_code", (32, 32, 3))]
+)
+def test_resnet(name, shape):
+    model = build("resnet", shape, name, resnet_channels=4)
+    check_passes(model, shape)
+    hidden = model.encoder.body.layers[-3]  # the pooling or flattening layer
+    scales = 3 if name == "paper" else 4
+    side, channels = math.ceil(shape[0] / 2 ** (scales - 1)), 4 * 2 ** (scales - 1)
+    expected = side * side * channels if name == "paper" else channels
+    assert hidden.output.shape[-1] == expected
+
+
+def test_resnet_decoder_starts_from_the_sizes_of_figure_12():
+    celeba = recipes.get("paper", "celeba", 1000, network="resnet")
+    decoder = networks.first_stage(celeba, (64, 64, 3)).decoder
+    assert decoder.body.layers[0].units == 4096
+    mnist = recipes.get("paper", "mnist", 1000, network="resnet")
+    assert networks.first_stage(mnist, (28, 28, 1)).decoder.body.layers[0].units == 2048
+
+
+@pytest.mark.slow
+def test_wae():
+    check_passes(build("wae", (64, 64, 3)), (64, 64, 3))
+
+
+def test_second_stage_skip_concatenates_the_input():
+    for skip, rows in ((False, 1024), (True, 1032)):
+        recipe = recipes.get("paper", "mnist", 1000, latent_dim=8, second_stage_skip=skip)
+        model = GaussianVAE(*networks.second_stage(recipe), 8).build_for((8,))
+        assert model.encoder.mean.kernel.shape == (rows, 8)
+        assert model.decoder.mean.kernel.shape == (rows, 8)
+
+
+@pytest.mark.parametrize(
+    ("network", "shape", "message"),
+    [
+        ("infogan", (30, 30, 1), "multiples of 4, not 30 x 30 x 1"),
+        ("wae", (32, 32, 3), "64 x 64 x 3 images only"),
+        ("resnet", (4, 4, 1), "at least 8 x 8"),
+    ],
+)
+def test_sides_a_network_does_not_take(network, shape, message):
+    with pytest.raises(InputError, match=message):
+        build(network, shape)

@@ -1,0 +1,156 @@
+"""Optimiser, schedule, checkpoints and resume, on a second-stage model, which is small."""
+
+import dataclasses
+import math
+
+import keras
+import numpy as np
+import pytest
+
+from tf_twostage import epoch_log, recipes
+from tf_twostage.data import batches
+from tf_twostage.errors import InputError
+from tf_twostage.models.two_stage import TwoStageVAE
+from tf_twostage.training import fit
+
+RECIPE = recipes.get(
+    "paper", "mnist", 1000, latent_dim=3, second_stage_width=16, batch_size=10, learning_rate=1e-3
+)
+RECIPE = dataclasses.replace(RECIPE, stage2_epochs=4, stage2_halve_every=2)
+MEAN = np.random.default_rng(0).normal(size=(50, 3)).astype("float32")
+STDDEV = np.full_like(MEAN, 0.1)
+STEPS = 5
+
+
+class Stop(keras.callbacks.Callback):
+    """Stands in for a kill: leaves `fit` in the middle of an epoch."""
+
+    def __init__(self, epoch, batch):
+        super().__init__()
+        self.at = (epoch, batch)
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.epoch = epoch
+
+    def on_train_batch_end(self, batch, logs=None):
+        if (self.epoch, batch) >= self.at:  # several steps may have run since the last call
+            raise KeyboardInterrupt
+
+
+def train(run, *callbacks, recipe=RECIPE, mean=MEAN):
+    model = TwoStageVAE(recipe, (4, 4, 1), seed=1).stage2
+    fit.fit_stage(
+        model,
+        lambda epoch: batches.latent_batches(mean, STDDEV, 10, 1, epoch),
+        STEPS,
+        recipe,
+        2,
+        run,
+        callbacks=callbacks,
+        jit_compile=False,
+    )
+    return model
+
+
+def weights(model):
+    return [variable.numpy() for variable in model.variables]
+
+
+def test_first_adam_step_has_tf1s_epsilon():
+    """One step of Adam moves a weight by rate * g / (|g| + eps / sqrt(1 - beta_2))."""
+    variable = keras.Variable(np.zeros(3, "float32"))
+    optimizer = fit.optimizer(RECIPE, recipes.Schedule(1, 1, 0.5), 10)
+    optimizer.build([variable])
+    gradient = np.array([1e-7, -1e-6, 3.0])
+    optimizer.apply([keras.ops.convert_to_tensor(gradient, "float32")], [variable])
+    expected = -0.5 * gradient / (np.abs(gradient) + 1e-8 / math.sqrt(1 - 0.999))
+    np.testing.assert_allclose(variable, expected, rtol=2e-3)
+    assert abs(float(variable[0])) > 0.1  # Keras' own epsilon of 1e-7 would give 0.015
+
+
+def test_rate_at_the_boundaries_of_the_schedule():
+    optimizer = fit.optimizer(RECIPE, recipes.Schedule(400, 150, 1e-4), 600)
+    rates = {}
+    for step in (0, 150 * 600 - 1, 150 * 600, 300 * 600 - 1, 300 * 600):
+        optimizer.iterations.assign(step)
+        rates[step] = float(optimizer.learning_rate)
+    assert list(rates.values()) == pytest.approx([1e-4, 1e-4, 5e-5, 5e-5, 2.5e-5])
+
+
+def test_the_log_holds_every_epoch_and_its_own_rate(tmp_path):
+    train(tmp_path)
+    log = epoch_log.read_log(tmp_path / "stage2.csv")
+    assert log["epoch"] == [1, 2, 3, 4]
+    assert log["learning_rate"] == pytest.approx([1e-3, 1e-3, 5e-4, 5e-4])
+    assert {"loss", "kl", "reconstruction", "gamma", "active_dimensions", "seconds"} <= set(log)
+    decay = np.array(log["loss"]) - np.array(log["kl"]) - np.array(log["reconstruction"])
+    assert np.all(decay > 0)  # the loss holds the weight decay too
+    assert list(tmp_path.glob("tensorboard/stage2/train/events*"))
+
+
+@pytest.mark.parametrize("at", [(0, 2), (2, 1), (3, 4)])
+def test_a_killed_run_ends_with_the_same_weights_bit_for_bit(tmp_path, at):
+    whole = train(tmp_path / "whole")
+    with pytest.raises(KeyboardInterrupt):
+        train(tmp_path / "killed", Stop(*at))
+    resumed = train(tmp_path / "killed")
+    for expected, actual in zip(weights(whole), weights(resumed), strict=True):
+        np.testing.assert_array_equal(expected, actual)
+    logs = [epoch_log.read_log(tmp_path / name / "stage2.csv") for name in ("whole", "killed")]
+    for log in logs:
+        del log["seconds"]
+    assert logs[0] == logs[1]
+
+
+def test_resume_takes_back_an_epoch_that_was_logged_but_not_saved(tmp_path, monkeypatch):
+    def killed(self, epoch, logs=None):
+        if epoch == 2:
+            raise KeyboardInterrupt
+        original(self, epoch, logs)
+
+    original = fit.Checkpoint.on_epoch_end
+    monkeypatch.setattr(fit.Checkpoint, "on_epoch_end", killed)
+    with pytest.raises(KeyboardInterrupt):
+        train(tmp_path)
+    assert epoch_log.read_log(tmp_path / "stage2.csv")["epoch"] == [1, 2, 3]
+    monkeypatch.undo()
+    train(tmp_path)
+    assert epoch_log.read_log(tmp_path / "stage2.csv")["epoch"] == [1, 2, 3, 4]
+
+
+def test_a_checkpoint_appears_whole_or_not_at_all(tmp_path, monkeypatch):
+    def torn(self, path, *args, **kwargs):
+        path.write_bytes(b"half")
+        raise OSError("no space left on device")
+
+    train(tmp_path, recipe=dataclasses.replace(RECIPE, stage2_epochs=1))
+    path = tmp_path / "checkpoints" / "stage2.training.weights.h5"
+    good = path.read_bytes()
+    monkeypatch.setattr(keras.Model, "save_weights", torn)
+    with pytest.raises(OSError, match="no space"):
+        train(tmp_path)
+    assert path.read_bytes() == good
+    assert [file.name for file in path.parent.iterdir()] == [path.name]
+
+
+def test_a_damaged_checkpoint_is_one_clear_line(tmp_path):
+    train(tmp_path, recipe=dataclasses.replace(RECIPE, stage2_epochs=1))
+    path = tmp_path / "checkpoints" / "stage2.training.weights.h5"
+    path.write_bytes(path.read_bytes()[:1000])
+    with pytest.raises(InputError, match=r"stage2.training.weights.h5 is damaged.*delete it"):
+        train(tmp_path)
+
+
+def test_a_nan_stops_the_run_names_the_term_and_keeps_the_last_good_checkpoint(tmp_path):
+    train(tmp_path, recipe=dataclasses.replace(RECIPE, stage2_epochs=1))
+    path = tmp_path / "checkpoints" / "stage2.training.weights.h5"
+    good = path.read_bytes()
+    with pytest.raises(
+        fit.DivergedError, match=r"stage 2 diverged.* (kl|reconstruction) term is nan"
+    ):
+        train(tmp_path, mean=np.full_like(MEAN, np.nan))
+    assert path.read_bytes() == good
+
+
+def test_the_optimiser_is_dropped_after_training(tmp_path):
+    assert train(tmp_path).optimizer is None

@@ -1,0 +1,306 @@
+"""Encoders and decoders: InfoGAN (Table 1), ResNet (Figure 12), WAE; the second stage's MLP.
+
+An encoder maps data [B, ...] to `Posterior(mean, stddev)`, each [B, kappa]. A decoder maps latents
+[B, kappa] to the decoder mean x_hat: images in 0..1, or, in the second stage, latents z_hat.
+"""
+
+import math
+from typing import NamedTuple
+
+import keras
+from keras import ops
+
+from tf_twostage import recipes
+from tf_twostage.errors import InputError
+from tf_twostage.models.layers import (
+    Dense,
+    DenseResidualBlock,
+    DoublingDeconvolution,
+    ResidualBlock,
+    SpectralConv2D,
+    SpectralDense,
+    WeightDecay,
+    ZeroDebiasedBatchNormalization,
+)
+
+
+class Posterior(NamedTuple):
+    """q(z|x) = N(mean, diag(stddev^2)); both [B, kappa]."""
+
+    mean: object
+    stddev: object
+
+
+class Network(NamedTuple):
+    """The two halves of one stage."""
+
+    encoder: keras.Model
+    decoder: keras.Model
+
+
+class Context(NamedTuple):
+    """What the layers of one network share."""
+
+    weight_decay: float = 0.0
+    batch_norm_decay: float = 0.999
+    synchronized: bool = False
+
+    def kernel(self, stddev: float | None = None, truncated: bool = False) -> dict:
+        """Keyword arguments of a layer with a kernel: its initialiser and its weight decay.
+
+        Without `stddev` the initialiser is Glorot's uniform one, the default of TF1's layers and
+        of Keras.
+        """
+        kind = keras.initializers.TruncatedNormal if truncated else keras.initializers.RandomNormal
+        initializer = "glorot_uniform" if stddev is None else kind(stddev=stddev)
+        decay = WeightDecay(self.weight_decay) if self.weight_decay else None
+        return {"kernel_initializer": initializer, "kernel_regularizer": decay}
+
+    def norm_values(self) -> dict:
+        """Keyword arguments of a batch norm."""
+        return {"decay": self.batch_norm_decay, "synchronized": self.synchronized}
+
+    def norm(self) -> ZeroDebiasedBatchNormalization:
+        return ZeroDebiasedBatchNormalization(**self.norm_values())
+
+
+class HeadedEncoder(keras.Model):
+    """`body`, then two dense heads: the mean and the logarithm of the standard deviation."""
+
+    def __init__(self, body: keras.Sequential, latent_dim: int, kernel: dict, **kwargs):
+        super().__init__(**kwargs)
+        self.body = body
+        self.mean = Dense(latent_dim, **kernel)
+        self.log_stddev = Dense(latent_dim, **kernel)
+
+    def call(self, x, training=False):
+        hidden = self.body(x, training=training)
+        return Posterior(self.mean(hidden), ops.exp(self.log_stddev(hidden)))
+
+
+class ImageDecoder(keras.Model):
+    """`body`, then a sigmoid: images in 0..1."""
+
+    def __init__(self, body: keras.Sequential, **kwargs):
+        super().__init__(**kwargs)
+        self.body = body
+
+    def call(self, z, training=False):
+        return ops.sigmoid(self.body(z, training=training))
+
+
+class InfoGANEncoder(keras.Model):
+    """conv 64 -> conv 128 -> dense 1024 -> dense 2 kappa, all spectrally normalised."""
+
+    def __init__(self, latent_dim: int, context: Context, **kwargs):
+        super().__init__(**kwargs)
+        conv = context.kernel(recipes.INITIAL_STDDEV, truncated=True)
+        dense = context.kernel(recipes.INITIAL_STDDEV)
+        self.body = keras.Sequential(
+            [
+                SpectralConv2D(64, 4, 2, "same", **conv, name="conv1"),
+                keras.layers.LeakyReLU(recipes.LEAKY_RELU_SLOPE),
+                SpectralConv2D(128, 4, 2, "same", **conv, name="conv2"),
+                context.norm(),
+                keras.layers.LeakyReLU(recipes.LEAKY_RELU_SLOPE),
+                keras.layers.Flatten(),
+                SpectralDense(1024, **dense, name="dense3"),
+                context.norm(),
+                keras.layers.LeakyReLU(recipes.LEAKY_RELU_SLOPE),
+                SpectralDense(2 * latent_dim, **dense, name="dense4"),
+            ]
+        )
+
+    def call(self, x, training=False):
+        mean, raw = ops.split(self.body(x, training=training), 2, axis=-1)
+        return Posterior(mean, recipes.SD_FLOOR + ops.softplus(raw))
+
+
+class InfoGANDecoder(ImageDecoder):
+    """dense 1024 -> dense 128 H/4 W/4 -> deconv 64 -> deconv C -> sigmoid."""
+
+    def __init__(self, image_shape: tuple[int, int, int], context: Context, **kwargs):
+        height, width, channels = image_shape
+        start = (height // 4, width // 4, 128)
+        kernel = context.kernel(recipes.INITIAL_STDDEV)
+        body = keras.Sequential(
+            [
+                Dense(1024, **kernel, name="dense1"),
+                context.norm(),
+                keras.layers.ReLU(),
+                Dense(math.prod(start), **kernel, name="dense2"),
+                context.norm(),
+                keras.layers.ReLU(),
+                keras.layers.Reshape(start),
+                keras.layers.Conv2DTranspose(64, 4, 2, "same", **kernel, name="deconv3"),
+                context.norm(),
+                keras.layers.ReLU(),
+                DoublingDeconvolution(channels, **kernel, name="deconv4"),
+            ]
+        )
+        super().__init__(body, **kwargs)
+
+
+class ResNetEncoder(HeadedEncoder):
+    """Figure 12: scales of two residual blocks, halved in between, then a fully connected one."""
+
+    def __init__(self, latent_dim: int, recipe: recipes.Recipe, context: Context, **kwargs):
+        kernel = context.kernel()
+        conv = {"kernel_size": 3, **kernel}
+        norm = context.norm_values()
+        filters = recipe.resnet_channels
+        layers = [keras.layers.Conv2D(filters, padding="same", **conv)]
+        for scale in range(recipe.resnet_scales):
+            if scale:  # after every scale but the last
+                filters *= 2
+                layers.append(keras.layers.Conv2D(filters, strides=2, padding="same", **conv))
+            layers += [ResidualBlock(filters, conv, norm) for _ in range(2)]
+        pool = (
+            keras.layers.Flatten if recipe.resnet_flatten else keras.layers.GlobalAveragePooling2D
+        )
+        layers += [pool(), *(DenseResidualBlock(512, kernel) for _ in range(2))]
+        super().__init__(keras.Sequential(layers), latent_dim, kernel, **kwargs)
+
+
+class ResNetDecoder(ImageDecoder):
+    """Figure 12: dense to 2 x 2, then per scale a deconvolution and two residual blocks.
+
+    Deviation: a side that is no power of two (28) is the middle of the next one (32); neither the
+    paper nor the authors' code, which fails on it, says how MNIST's images came out.
+    """
+
+    def __init__(self, image_shape, recipe: recipes.Recipe, context: Context, **kwargs):
+        height, width, channels = image_shape
+        kernel = context.kernel()
+        conv = {"kernel_size": 3, "padding": "same", **kernel}
+        block = {"kernel_size": 3, **kernel}
+        norm = context.norm_values()
+        doublings = max(1, math.ceil(math.log2(max(height, width))) - 1)  # from 2 x 2
+        filters = recipe.resnet_channels * 2**doublings
+        layers = [
+            Dense(4 * filters, **kernel),
+            keras.layers.Reshape((2, 2, filters)),
+        ]
+        for _ in range(doublings):
+            filters //= 2
+            layers.append(keras.layers.Conv2DTranspose(filters, strides=2, **conv))
+            layers += [ResidualBlock(filters, block, norm) for _ in range(2)]
+        layers += [
+            keras.layers.Conv2D(channels, **conv),
+            keras.layers.CenterCrop(height, width),
+        ]
+        super().__init__(keras.Sequential(layers), **kwargs)
+
+
+class WAEEncoder(HeadedEncoder):
+    """The WAE paper's CelebA network (64 x 64 x 3): four 5 x 5 convolutions, 128 to 1024."""
+
+    def __init__(self, latent_dim: int, context: Context, **kwargs):
+        kernel = context.kernel()
+        layers = []
+        for filters, stride in ((128, 1), (256, 2), (512, 2), (1024, 2)):
+            layers += [
+                keras.layers.Conv2D(filters, 5, stride, "same", **kernel),
+                context.norm(),
+                keras.layers.ReLU(),
+            ]
+        body = keras.Sequential([*layers, keras.layers.Flatten()])
+        super().__init__(body, latent_dim, kernel, **kwargs)
+
+
+class WAEDecoder(ImageDecoder):
+    """dense 8 x 8 x 1024 -> relu, three 5 x 5 deconvolutions, one more to the image."""
+
+    def __init__(self, channels: int, context: Context, **kwargs):
+        kernel = context.kernel()
+        layers = [
+            Dense(8 * 8 * 1024, activation="relu", **kernel),
+            keras.layers.Reshape((8, 8, 1024)),
+        ]
+        for filters in (512, 256, 128):
+            layers += [
+                keras.layers.Conv2DTranspose(filters, 5, 2, "same", **kernel),
+                context.norm(),
+                keras.layers.ReLU(),
+            ]
+        layers.append(keras.layers.Conv2DTranspose(channels, 5, 1, "same", **kernel))
+        super().__init__(keras.Sequential(layers), **kwargs)
+
+
+class HiddenLayers(keras.Sequential):
+    """The second stage's dense layers; with `skip` the input is put before their output."""
+
+    def __init__(self, layers: list, skip: bool, **kwargs):
+        super().__init__(layers, **kwargs)
+        self.skip = skip
+
+    def call(self, inputs, training=False):
+        hidden = super().call(inputs, training=training)
+        return ops.concatenate([inputs, hidden], axis=-1) if self.skip else hidden
+
+
+def _hidden_layers(recipe: recipes.Recipe, kernel: dict) -> HiddenLayers:
+    width, depth = recipe.second_stage_width, recipe.second_stage_depth
+    layers = [Dense(width, activation="relu", **kernel) for _ in range(depth)]
+    return HiddenLayers(layers, recipe.second_stage_skip)
+
+
+class LatentEncoder(HeadedEncoder):
+    """Second stage, q(u|z): hidden layers of 1024, heads mu_u and log sd_u."""
+
+    def __init__(self, recipe: recipes.Recipe, context: Context, **kwargs):
+        kernel = context.kernel()
+        body = _hidden_layers(recipe, kernel)
+        super().__init__(body, recipe.latent_dim, kernel, **kwargs)
+
+
+class LatentDecoder(keras.Model):
+    """Second stage, the mean z_hat of p(z|u): hidden layers of 1024, one linear head."""
+
+    def __init__(self, recipe: recipes.Recipe, context: Context, **kwargs):
+        super().__init__(**kwargs)
+        kernel = context.kernel()
+        self.body = _hidden_layers(recipe, kernel)
+        self.mean = Dense(recipe.latent_dim, **kernel)
+
+    def call(self, u, training=False):
+        return self.mean(self.body(u, training=training))
+
+
+def check_image_shape(network: str, image_shape: tuple[int, int, int]) -> None:
+    """Raises `InputError` where `network` cannot take images of this shape (H, W, C)."""
+    height, width, channels = image_shape
+    size = f"{height} x {width} x {channels}"
+    if network == "infogan" and (height % 4 or width % 4):
+        raise InputError(
+            f"infogan needs image sides that are multiples of 4, not {size}: "
+            "crop or resize the images, or use --network resnet"
+        )
+    if network == "wae" and image_shape != (64, 64, 3):
+        raise InputError(f"wae takes 64 x 64 x 3 images only, not {size}: use --network infogan")
+    if network == "resnet" and min(height, width) < 8:
+        raise InputError(f"resnet needs images of at least 8 x 8, not {size}")
+
+
+def first_stage(
+    recipe: recipes.Recipe, image_shape: tuple[int, int, int], synchronized: bool = False
+) -> Network:
+    """Unbuilt encoder and decoder of stage 1 for images [H, W, C] in 0..1."""
+    check_image_shape(recipe.network, tuple(image_shape))
+    context = Context(recipe.weight_decay, recipe.batch_norm_decay, synchronized)
+    if recipe.network == "infogan":
+        return Network(
+            InfoGANEncoder(recipe.latent_dim, context), InfoGANDecoder(image_shape, context)
+        )
+    if recipe.network == "resnet":
+        return Network(
+            ResNetEncoder(recipe.latent_dim, recipe, context),
+            ResNetDecoder(image_shape, recipe, context),
+        )
+    return Network(WAEEncoder(recipe.latent_dim, context), WAEDecoder(image_shape[-1], context))
+
+
+def second_stage(recipe: recipes.Recipe) -> Network:
+    """Unbuilt encoder and decoder of stage 2 for latents z [kappa]."""
+    context = Context(recipe.weight_decay)
+    return Network(LatentEncoder(recipe, context), LatentDecoder(recipe, context))

@@ -1,0 +1,192 @@
+"""TwoStageVAE: encode, decode, reconstruct, sample (section 4 of the paper); save and load."""
+
+import json
+import os
+import pathlib
+from collections.abc import Callable
+
+import keras
+import numpy as np
+from keras import ops
+
+from tf_twostage import files, recipes
+from tf_twostage.errors import InputError
+from tf_twostage.models import inference, networks
+from tf_twostage.models.gaussian_vae import GaussianVAE
+from tf_twostage.models.networks import Posterior
+
+INFERENCE_BATCH = 1000
+
+
+def stage_weights(run: str | os.PathLike, stage: int) -> pathlib.Path:
+    """Where a run folder holds the weights of a finished stage."""
+    return pathlib.Path(run) / "checkpoints" / f"stage{stage}.weights.h5"
+
+
+class TwoStageVAE:
+    """Both stages of one setting.
+
+    Stage 1 models images x with latents z; stage 2 models those z with latents u. Samples go
+    u ~ N(0, I), z ~ p(z|u), x = the decoder mean at z. Images are float32 [N, H, W, C] in 0..1 on
+    the way out, and uint8 in 0..255 or float in 0..1 on the way in.
+
+    Args:
+      recipe: the setting.
+      image_shape: (H, W, C).
+      seed: int; the same seed gives the same initial weights.
+      synchronized: whether batch norm averages over the replicas of a strategy.
+      predict: `predict(keras_model, batch)` in inference mode; None: on one device.
+
+    Attributes:
+      stage1, stage2: `GaussianVAE`s, built.
+      trained: the set of stages whose weights come from training.
+    """
+
+    def __init__(
+        self,
+        recipe: recipes.Recipe,
+        image_shape: tuple[int, int, int],
+        seed: int = 0,
+        synchronized: bool = False,
+        predict: Callable | None = None,
+    ):
+        self.recipe = recipe
+        self.image_shape = tuple(image_shape)
+        self.trained: set[int] = set()
+        self.predict = predict or inference.Predictor()
+        # Each stage draws its initial weights from a seed of its own, whatever else was built.
+        keras.utils.set_random_seed(2 * seed)
+        first = networks.first_stage(recipe, self.image_shape, synchronized)
+        self.stage1 = GaussianVAE(
+            *first, recipe.latent_dim, gamma=recipe.gamma, likelihood=recipe.likelihood, seed=seed
+        ).build_for(self.image_shape)
+        keras.utils.set_random_seed(2 * seed + 1)
+        second = networks.second_stage(recipe)
+        self.stage2 = GaussianVAE(
+            *second, recipe.latent_dim, log_gamma=recipe.second_stage_log_gamma, seed=seed
+        ).build_for((recipe.latent_dim,))
+
+    def stage(self, number: int) -> GaussianVAE:
+        """Stage 1 or 2."""
+        return (self.stage1, self.stage2)[number - 1]
+
+    def encode(self, images: np.ndarray) -> Posterior:
+        """q(z|x) of images [N, H, W, C]: mean and stddev, float32 [N, kappa] each."""
+        return _joined(_batched(lambda x: self.predict(self.stage1.encoder, as_float(x)), images))
+
+    def encode_latents(self, z: np.ndarray) -> Posterior:
+        """q(u|z) of latents z [N, kappa]: mean and stddev, float32 [N, kappa] each."""
+        return _joined(_batched(lambda z: self.predict(self.stage2.encoder, z), z))
+
+    def decode(self, z: np.ndarray) -> np.ndarray:
+        """The decoder mean at latents z [N, kappa]: images float32 [N, H, W, C] in 0..1."""
+        return np.concatenate(_batched(lambda z: self.predict(self.stage1.decoder, z), z))
+
+    def reconstruct(self, images: np.ndarray, seed: int = 0) -> np.ndarray:
+        """The decoder mean at a draw z ~ q(z|x), as the authors score reconstructions."""
+        mean, stddev = self.encode(images)
+        return self.decode(mean + stddev * _normal(mean.shape, seed))
+
+    def sample(self, count: int, seed: int = 0, stage: int = 2) -> np.ndarray:
+        """`count` images, float32 [count, H, W, C] in 0..1; the same for the same seed.
+
+        Args:
+          count: how many, >= 1.
+          seed: int >= 0.
+          stage: 2 for z ~ p(z|u) with u ~ N(0, I); 1 for z ~ N(0, I).
+
+        Raises:
+          InputError: that stage is not trained.
+        """
+        return self.decode(self.sample_latents(count, seed, stage))
+
+    def sample_latents(self, count: int, seed: int = 0, stage: int = 2) -> np.ndarray:
+        """The latents z behind `sample`, float32 [count, kappa]."""
+        if stage not in self.trained:
+            raise InputError(f"stage {stage} of this model is not trained: run --stage {stage}")
+        shape = (count, self.recipe.latent_dim)
+        generator = keras.random.SeedGenerator(seed)
+        first = _normal(shape, generator)
+        return first if stage == 1 else self.latents_from(first, _normal(shape, generator))
+
+    def latents_from(self, u: np.ndarray, noise: np.ndarray) -> np.ndarray:
+        """z = z_hat(u) + gamma_z * noise with gamma_z the standard deviation exp(log_gamma)."""
+        z_hat = np.concatenate(_batched(lambda u: self.predict(self.stage2.decoder, u), u))
+        return z_hat + np.exp(ops.convert_to_numpy(self.stage2.log_gamma)) * noise
+
+    def save_stage(self, run: str | os.PathLike, number: int) -> None:
+        """Writes the weights of one finished stage into a run folder, atomically."""
+        save_weights(self.stage(number), stage_weights(run, number))
+
+    def load_stage(self, run: str | os.PathLike, number: int) -> None:
+        """Reads the weights of one stage from a run folder.
+
+        Raises:
+          InputError: the file is missing, damaged, or of another network.
+        """
+        path = stage_weights(run, number)
+        if not path.exists():
+            raise InputError(f"{path} is missing: stage {number} of this run has not finished")
+        load_weights(self.stage(number), path)
+        self.trained.add(number)
+
+    @classmethod
+    def load(cls, run: str | os.PathLike) -> "TwoStageVAE":
+        """The model of a run folder (`.../trial_000`), with every stage that has finished.
+
+        Raises:
+          InputError: no run there, or stage 1 has not finished.
+        """
+        config = read_config(run)
+        recipe = recipes.Recipe(**config["recipe"])
+        model = cls(recipe, tuple(config["dataset"]["image_shape"]), config["seed"])
+        model.load_stage(run, 1)
+        if stage_weights(run, 2).exists():
+            model.load_stage(run, 2)
+        return model
+
+
+def read_config(run: str | os.PathLike) -> dict:
+    """The `config.json` of a run folder; `InputError` where there is none."""
+    path = pathlib.Path(run) / "config.json"
+    try:
+        return json.loads(path.read_text())
+    except FileNotFoundError:
+        raise InputError(f"{run} holds no run: there is no config.json in it") from None
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path} cannot be read: {error}") from None
+
+
+def as_float(images) -> np.ndarray:
+    """uint8 0..255 -> float32 0..1; floats are taken as 0..1 already."""
+    images = np.asarray(images)
+    return images.astype("float32") / (255 if images.dtype == np.uint8 else 1)
+
+
+def save_weights(model: keras.Model, path: pathlib.Path) -> None:
+    """Writes weights (and, of a compiled model, its optimiser's state) under a temporary name."""
+    files.replace_file(path, model.save_weights)
+
+
+def load_weights(model: keras.Model, path: pathlib.Path) -> None:
+    """Reads what `save_weights` wrote; `InputError` where it is damaged or does not fit."""
+    try:
+        model.load_weights(path)
+    except (OSError, ValueError, KeyError) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(f"{path} is damaged or of another network ({reason}): delete it") from None
+
+
+def _normal(shape: tuple[int, ...], seed) -> np.ndarray:
+    return ops.convert_to_numpy(keras.random.normal(shape, seed=seed))
+
+
+def _batched(function: Callable, array: np.ndarray) -> list:
+    return [
+        function(array[start : start + INFERENCE_BATCH])
+        for start in range(0, len(array), INFERENCE_BATCH)
+    ]
+
+
+def _joined(parts: list[Posterior]) -> Posterior:
+    return Posterior(*(np.concatenate(column) for column in zip(*parts, strict=True)))
