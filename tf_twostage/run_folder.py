@@ -1,25 +1,89 @@
-"""The run folder of one trial: its config, which must not change, and its files."""
+"""The run folder of one trial: the names of its files, and the only reader of its JSON files."""
 
 import dataclasses
 import json
-import os
 import pathlib
-import platform
-import subprocess
 import sys
 
-from tf_twostage import files
+from tf_twostage import epoch_log, files
 from tf_twostage.errors import InputError
 
 # What makes a run another run; the rest of config.json only tells how it was done.
 IDENTITY = ("recipe", "dataset", "seed")
+STAGES = (1, 2)
 
 
 @dataclasses.dataclass(frozen=True)
 class RunFolder:
-    """`<output_dir>/<dataset>/<setting>/trial_000`, made on first use."""
+    """`<output_dir>/<dataset>/<setting>/trial_000`, made on first use.
+
+    A file that can be made again (metrics.json, the logs) counts as absent where it is damaged.
+    config.json cannot: whoever goes on with a run gets it from `load_config`, which refuses a
+    damaged one.
+
+    Args:
+      path: the folder; it need not exist.
+    """
 
     path: pathlib.Path
+
+    def __str__(self) -> str:
+        return str(self.path)
+
+    @property
+    def config(self) -> pathlib.Path:
+        """The setting, versions, devices and the git commit."""
+        return self.path / "config.json"
+
+    @property
+    def metrics(self) -> pathlib.Path:
+        """Every number; see `metrics.Metrics`."""
+        return self.path / "metrics.json"
+
+    @property
+    def report(self) -> pathlib.Path:
+        """The run on one page."""
+        return self.path / "report.html"
+
+    @property
+    def images(self) -> pathlib.Path:
+        """The folder of grids."""
+        return self.path / "images"
+
+    @property
+    def training_images(self) -> pathlib.Path:
+        """The folder of grids drawn while training."""
+        return self.images / "training"
+
+    @property
+    def figures(self) -> pathlib.Path:
+        """The folder of plots."""
+        return self.path / "figures"
+
+    @property
+    def saved_model(self) -> pathlib.Path:
+        """The model for serving."""
+        return self.path / "saved_model" / "1"
+
+    def log(self, stage: int) -> pathlib.Path:
+        """The CSV with a row an epoch."""
+        return self.path / f"stage{stage}.csv"
+
+    def tensorboard(self, stage: int) -> pathlib.Path:
+        """The folder of TensorBoard's events."""
+        return self.path / "tensorboard" / f"stage{stage}"
+
+    def weights(self, stage: int) -> pathlib.Path:
+        """The weights of a finished stage."""
+        return self.path / "checkpoints" / f"stage{stage}.weights.h5"
+
+    def checkpoint(self, stage: int) -> pathlib.Path:
+        """Weights and optimiser of a stage that is still training."""
+        return self.path / "checkpoints" / f"stage{stage}.training.weights.h5"
+
+    def posterior(self, name: str) -> pathlib.Path:
+        """q(z|x) of every training image: `name` is "mean" or "stddev"."""
+        return self.path / "checkpoints" / f"posterior_{name}.npy"
 
     def open(self, config: dict) -> None:
         """Creates the folder and `config.json`, or checks that it holds a run of this config.
@@ -29,41 +93,72 @@ class RunFolder:
         """
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            existing = self.read("config.json")
-            if existing:
-                self._check_same(existing, config)
+            if self.config.exists():
+                _check_same(self.path, self.load_config(), config)
             else:
-                self.write("config.json", config)
+                self.write(self.config, config)
         except OSError as error:
             raise InputError(
                 f"cannot write {self.path} ({error.strerror}): choose another --output_dir"
             ) from None
 
-    def read(self, name: str) -> dict:
-        """A JSON file of the folder; {} where there is none."""
-        path = self.path / name
-        if not path.exists():
-            return {}
-        try:
-            return json.loads(path.read_text())
-        except ValueError as error:
-            raise InputError(f"{path} is damaged ({error}): delete it") from None
+    def write(self, path: pathlib.Path, content: dict) -> None:
+        """Writes one of the JSON files, whole or not at all."""
+        files.replace_text(path, json.dumps(content, indent=2) + "\n")
 
-    def write(self, name: str, content: dict) -> None:
-        """Writes a JSON file, atomically."""
-        files.replace_text(self.path / name, json.dumps(content, indent=2) + "\n")
+    def load_config(self) -> dict:
+        """config.json.
 
-    def _check_same(self, existing: dict, config: dict) -> None:
-        theirs, ours = (_flat({key: c.get(key) for key in IDENTITY}) for c in (existing, config))
-        differing = [key for key in ours | theirs if theirs.get(key) != ours.get(key)]
-        if differing:
-            key = differing[0]
-            was, is_ = theirs.get(key), ours.get(key)
-            more = f" and {len(differing) - 1} more" if len(differing) > 1 else ""
-            raise InputError(
-                f"{self.path} holds a run with {key} = {was}, not {is_}{more}: "
-                "choose another --output_dir, or delete that folder"
-            )
+        Raises:
+          InputError: there is none, or it is damaged.
+        """
+        if not self.config.exists():
+            raise InputError(f"{self.path} holds no run: there is no {self.config.name} in it")
+        config = files.read_json(self.config)
+        if not config:
+            raise InputError(f"{self.config} is damaged: delete {self.path}, or restore the file")
+        return config
+
+    def read_config(self) -> dict:
+        """config.json; {} where there is none or it is damaged."""
+        return _read(self.config)
+
+    def read_metrics(self) -> dict:
+        """metrics.json; {} where there is none or it is damaged."""
+        return _read(self.metrics)
+
+    def read_log(self, stage: int) -> dict[str, list[float]]:
+        """The log of a stage: column name -> values, one an epoch; {} before its first epoch."""
+        return epoch_log.read_log(self.log(stage))
+
+    def read_logs(self) -> dict[int, dict[str, list[float]]]:
+        """The logs of the stages that have at least one epoch."""
+        logs = {stage: self.read_log(stage) for stage in STAGES}
+        return {stage: log for stage, log in logs.items() if log}
+
+    def trained_stages(self) -> list[int]:
+        """The stages that have finished."""
+        return [stage for stage in STAGES if self.weights(stage).exists()]
+
+
+def _read(path: pathlib.Path) -> dict:
+    content = files.read_json(path)
+    if not content and path.exists():
+        print(f"warning: {path} is damaged: it counts as absent", file=sys.stderr)
+    return content
+
+
+def _check_same(path: pathlib.Path, existing: dict, config: dict) -> None:
+    theirs, ours = (_flat({key: c.get(key) for key in IDENTITY}) for c in (existing, config))
+    differing = [key for key in ours | theirs if theirs.get(key) != ours.get(key)]
+    if differing:
+        key = differing[0]
+        was, is_ = theirs.get(key), ours.get(key)
+        more = f" and {len(differing) - 1} more" if len(differing) > 1 else ""
+        raise InputError(
+            f"{path} holds a run with {key} = {was}, not {is_}{more}: "
+            "choose another --output_dir, or delete that folder"
+        )
 
 
 def _flat(tree: dict, prefix: str = "") -> dict:
@@ -76,44 +171,3 @@ def _flat(tree: dict, prefix: str = "") -> dict:
 
 def _plain(value):
     return list(value) if isinstance(value, tuple) else value
-
-
-def environment() -> dict:
-    """Versions, devices, command line and git commit, for the record."""
-    import keras
-    import numpy as np
-    import tensorflow as tf
-
-    return {
-        "argv": sys.argv,
-        "git_commit": _git_commit(),
-        "python": platform.python_version(),
-        "tensorflow": tf.__version__,
-        "keras": keras.__version__,
-        "numpy": np.__version__,
-        "cpu": f"{_cpu_name()}, {os.cpu_count()} cores",
-        "devices": [device.name for device in tf.config.list_physical_devices()],
-    }
-
-
-def _git_commit() -> str | None:
-    """The commit of this checkout, with '+' where files differ from it; None outside git."""
-    here = pathlib.Path(__file__).parent
-    try:
-        answers = [
-            subprocess.run(
-                ["git", "-C", here, *words], capture_output=True, text=True, timeout=5, check=True
-            ).stdout.strip()
-            for words in (["rev-parse", "HEAD"], ["status", "--porcelain", "-uno"])
-        ]
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return answers[0] + ("+" if answers[1] else "")
-
-
-def _cpu_name() -> str:
-    try:
-        lines = pathlib.Path("/proc/cpuinfo").read_text().splitlines()
-        return next(line.split(":", 1)[1].strip() for line in lines if "model name" in line)
-    except (OSError, StopIteration):
-        return platform.processor() or platform.machine()

@@ -18,6 +18,7 @@ from tf_twostage import TwoStageVAE, epoch_log
 from tf_twostage.data import manifold
 from tf_twostage.errors import InputError
 from tf_twostage.experiment import sweep, trial
+from tf_twostage.experiment.options import Options
 from tf_twostage.training import fit
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -39,7 +40,7 @@ def images(tmp_path_factory):
 
 def options(images, output_dir, **values):
     overrides = TINY | values.pop("overrides", {})
-    return sweep.Options(
+    return Options(
         dataset=str(images),
         output_dir=str(output_dir),
         overrides=overrides,
@@ -159,8 +160,8 @@ class Kill(keras.callbacks.Callback):
 def test_a_killed_run_goes_on_to_the_same_weights(images, finished, tmp_path, monkeypatch, stage):
     grids = trial.SampleGrids
 
-    def killing(run, number):
-        return Kill() if number == stage else grids(run, number)
+    def killing(model, number, *arguments):
+        return Kill() if number == stage else grids(model, number, *arguments)
 
     monkeypatch.setattr(trial, "SampleGrids", killing)
     with pytest.raises(KeyboardInterrupt):
@@ -272,7 +273,7 @@ def test_help_lists_the_flags():
 @pytest.mark.slow
 def test_the_default_run_shows_what_the_theory_says(tmp_path):
     """The built-in images: gamma falls, r dimensions stay, stage 2 samples closer than stage 1."""
-    metrics = sweep.run(sweep.Options(output_dir=str(tmp_path)))
+    metrics = sweep.run(Options(output_dir=str(tmp_path)))
     assert metrics["gamma"] < 5e-3
     assert metrics["active_dimensions"] == metrics["true_dimensions"] == manifold.TRUE_DIM
     superfluous = [value for value in metrics["lambda"] if value >= 0.1]

@@ -2,17 +2,24 @@
 
 import dataclasses
 import json
+import pathlib
+import pickle
 import shutil
+import subprocess
+import sys
+from unittest import mock
 
 import pytest
 import tiny_images
 from fid_graph import SmallInception
+from tf_twostage.data.splits import Outline
 
 from tf_twostage.errors import InputError
-from tf_twostage.evaluation import scores
-from tf_twostage.experiment import console, lock, progress, settings, sweep, trial, trial_process
-from tf_twostage.experiment.settings import Options
+from tf_twostage.experiment import console, lock, plan, progress, sweep, trial, trial_process
+from tf_twostage.experiment.options import Options
+from tf_twostage.run_folder import RunFolder
 
+ROOT = pathlib.Path(__file__).parents[2]
 TINY = {"batch_size": 20, "latent_dim": 4, "second_stage_width": 8, "stage1_epochs": 1}
 
 
@@ -39,13 +46,21 @@ def options(images, tmp_path, monkeypatch):
     )
 
 
+@pytest.fixture
+def known_sets(monkeypatch):
+    """Shapes and counts of the paper's data sets without looking for them."""
+    outline = Outline((32, 32, 3), 1000, 100)
+    monkeypatch.setattr(plan.sources, "find", lambda name, **_: mock.Mock(outline=lambda: outline))
+
+
 def names(options):
     return [
-        (one.dataset, one.stage, one.overrides.get("gamma"), one.overrides.get("likelihood"))
-        for one in settings.settings_of(options)
+        (one.dataset, one.stages, one.overrides.get("gamma"), one.overrides.get("likelihood"))
+        for one in plan.make(options)
     ]
 
 
+@pytest.mark.usefixtures("known_sets")
 def test_one_command_fills_the_whole_table():
     chosen = Options(
         dataset="all", gamma=("learned", "fixed"), likelihood=("gaussian", "bernoulli")
@@ -53,41 +68,59 @@ def test_one_command_fills_the_whole_table():
     found = names(chosen)
     assert len(found) == 4 * 3  # the cross-entropy has no gamma
     assert found[:3] == [
-        ("mnist", "both", "learned", "gaussian"),
-        ("mnist", "1", "fixed", "gaussian"),  # Table 1 has no second stage for these
-        ("mnist", "1", None, "bernoulli"),
+        ("mnist", (1, 2), "learned", "gaussian"),
+        ("mnist", (1,), "fixed", "gaussian"),  # Table 1 has no second stage for these
+        ("mnist", (1,), None, "bernoulli"),
     ]
     assert [name for name, *_ in found[::3]] == ["mnist", "fashion_mnist", "cifar10", "celeba"]
 
 
+@pytest.mark.usefixtures("known_sets")
 def test_one_kind_keeps_the_stage_that_was_asked_for():
-    assert names(Options(gamma=("fixed",))) == [("manifold", "both", "fixed", None)]
+    assert names(Options(gamma=("fixed",))) == [("manifold", (1, 2), "fixed", None)]
     assert names(Options(dataset="mnist, mnist,cifar10", stage="2")) == [
-        ("mnist", "2", None, None),
-        ("cifar10", "2", None, None),
+        ("mnist", (2,), None, None),
+        ("cifar10", (2,), None, None),
     ]
 
 
 def test_a_path_with_a_comma_is_one_data_set(tmp_path):
     folder = tmp_path / "a,b"
     folder.mkdir()
-    assert settings.dataset_names(str(folder)) == [str(folder)]
+    assert plan.dataset_names(str(folder)) == [str(folder)]
+
+
+def plans(options):
+    """The plans of the trials of a single setting."""
+    (setting,) = plan.make(options)
+    return setting.plans
 
 
 def test_trials_have_seeds_and_folders_of_their_own(images):
-    trials = settings.trials_of(Options(dataset=images, overrides=TINY, seed=5, trials=3))
-    recipe = settings.recipe_of(trials[0])
+    trials = plans(Options(dataset=images, overrides=TINY, seed=5, trials=3))
     assert [one.seed for one in trials] == [5, 6, 7]
-    folders = [settings.run_path(one, recipe).name for one in trials]
+    folders = [one.folder.path.name for one in trials]
     assert folders == ["trial_000", "trial_001", "trial_002"]
+
+
+def test_a_plan_reaches_a_spawned_process_without_tensorflow(images, tmp_path):
+    """The process shows that it works before seconds are spent on importing TensorFlow."""
+    (one,) = plans(Options(dataset=images, overrides=TINY))
+    path = tmp_path / "plan"
+    path.write_bytes(pickle.dumps(one))
+    code = (
+        "import pickle, sys; one = pickle.load(open(sys.argv[1], 'rb'));"
+        "print(one.folder, 'tensorflow' in sys.modules, 'keras' in sys.modules)"
+    )
+    command = [sys.executable, "-c", code, path]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
+    assert done.stdout.split() == [str(one.folder), "False", "False"]
 
 
 @pytest.mark.filterwarnings("ignore:the Inception graph")
 def test_a_failing_trial_leaves_the_others_alone_and_is_tried_again(options, capfd):
     chosen = dataclasses.replace(options, trials=2)
-    first, second = settings.trials_of(chosen)
-    recipe = settings.recipe_of(first)
-    occupied, other = (settings.run_path(one, recipe) for one in (first, second))
+    occupied, other = (one.folder.path for one in plans(chosen))
     occupied.mkdir(parents=True)
     (occupied / "config.json").write_text(json.dumps({"seed": 77}))
 
@@ -112,8 +145,9 @@ def test_a_failing_trial_leaves_the_others_alone_and_is_tried_again(options, cap
     assert "seed 1: finished" in printed
     assert "VAE (learned γ)" in printed
     assert "± " in printed
-    assert "finished" in console.plan([first, second])
-    assert not console.plan([first, second]).count("not begun")
+    planned = console.plan(plan.make(chosen))
+    assert planned.count(": finished") == 2
+    assert "not begun" not in planned
 
 
 def test_a_killed_trial_is_named():
@@ -124,18 +158,23 @@ def test_a_killed_trial_is_named():
 
 @pytest.mark.filterwarnings("ignore:the Inception graph")
 def test_other_fid_settings_score_a_finished_trial_again(options):
-    trial.run(options)
-    recipe = settings.recipe_of(options)
-    assert progress.status(options, recipe).finished
+    trial.run(*plans(options))
+    assert is_finished(options)
     for change in ({"fid_images": 50}, {"fid_dims": 192}, {"stage": "both"}, {"inception": "/no"}):
-        changed = dataclasses.replace(options, **change)
-        assert not progress.status(changed, recipe).finished, change
-    assert progress.status(dataclasses.replace(options, fid="off", fid_dims=192), recipe).finished
+        assert not is_finished(dataclasses.replace(options, **change)), change
+    assert is_finished(dataclasses.replace(options, fid="off", fid_dims=192))
+
+
+def is_finished(options):
+    (one,) = plans(options)
+    return progress.status(one).finished
 
 
 def test_time_left_is_what_the_epochs_so_far_cost():
     def status(done, seconds, evaluation=None):
-        return progress.Status("run", 0, {1: (done, 10)}, seconds, bool(evaluation), evaluation)
+        return progress.Status(
+            RunFolder("run"), 0, {1: (done, 10)}, seconds, bool(evaluation), evaluation
+        )
 
     known = [status(10, {1: 3.0}, 50.0), status(4, {1: 5.0})]
     assert progress.seconds_left(known, known) == 6 * 4.0 + 50.0
@@ -160,12 +199,3 @@ def test_a_missing_graph_stops_the_sweep_before_it_starts(options, tmp_path):
     with pytest.raises(InputError, match="--fid off"):
         sweep.run(bad)
     assert not (tmp_path / "runs").exists()
-
-
-def test_measured_means_width_images_and_graph(options):
-    setting = scores.FidSetting(options.inception, dims=64, images=20)
-    found = {"dims": 64, "images": 15, "inception_git_blob": "x"}
-    assert not scores.is_measured(found, setting, held_out=15)
-    found["inception_git_blob"] = scores._graph_id(options.inception)
-    assert scores.is_measured(found, setting, held_out=15)
-    assert not scores.is_measured(found, setting, held_out=100)

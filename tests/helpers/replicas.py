@@ -24,6 +24,7 @@ import tensorflow as tf
 from tf_twostage import recipes
 from tf_twostage.data import batches, manifold
 from tf_twostage.models.two_stage import TwoStageVAE
+from tf_twostage.run_folder import RunFolder
 from tf_twostage.training import fit, strategy
 
 RECIPE = dataclasses.replace(
@@ -80,10 +81,17 @@ def train(devices, run, *callbacks) -> tuple[TwoStageVAE, StepLosses]:
         data = batches.image_batches(pixels, RECIPE.batch_size, RECIPE.latent_dim, SEED, epoch)
         return data.map(lambda batch: {k: tf.cast(v, dtype) for k, v in batch.items()})
 
-    chosen = [losses, *callbacks]
+    chosen, folder = [losses, *callbacks], RunFolder(run)
     with mock.patch.object(fit, "steps_per_execution", return_value=1):  # log every step
         fit.fit_stage(
-            model.stage1, stream, STEPS, RECIPE, 1, run, callbacks=chosen, jit_compile=False
+            model.stage1,
+            stream,
+            STEPS,
+            RECIPE,
+            1,
+            folder,
+            callbacks=chosen,
+            jit_compile=False,
         )
     return model, losses
 
@@ -120,7 +128,7 @@ def record(out: pathlib.Path, name: str, devices, going_on: str | None = None) -
     run = out / (f"{going_on}-half" if going_on else name)
     model, losses = train(devices, run, KeepHalf(run, out / f"{name}-half"))
     if not going_on:
-        model.save_stage(run, 1)
+        model.save_stage(RunFolder(run), 1)
     posterior = model.encode(images()[:7])
     np.savez(
         out / f"{name}.npz",

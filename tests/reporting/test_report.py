@@ -8,7 +8,8 @@ import re
 import numpy as np
 import pytest
 
-from tf_twostage.reporting import figures, report
+from tf_twostage.reporting import grids, report
+from tf_twostage.run_folder import RunFolder
 
 CONFIG = {
     "recipe": {
@@ -95,7 +96,7 @@ def write(run, config=CONFIG, metrics=METRICS):
 
 
 def read(run):
-    return Page(report.write_report(run).read_text(encoding="utf-8"))
+    return Page(report.write_report(RunFolder(run)).read_text(encoding="utf-8"))
 
 
 def write_log(run, stage, epochs):
@@ -152,9 +153,9 @@ def test_unknown_true_dimension_is_not_invented(tmp_path):
 
 def test_pictures_are_inlined_and_nothing_is_fetched(tmp_path):
     write(tmp_path)
-    figures.save_grid(tmp_path / "images" / "samples_stage1.png", np.zeros((4, 8, 8, 1)))
-    figures.save_grid(tmp_path / "images" / "extra_view.png", np.ones((4, 8, 8, 1)))
-    figures.save_grid(tmp_path / "figures" / "gamma.png", np.ones((1, 8, 8, 1)))
+    grids.save_grid(tmp_path / "images" / "samples_stage1.png", np.zeros((4, 8, 8, 1)))
+    grids.save_grid(tmp_path / "images" / "extra_view.png", np.ones((4, 8, 8, 1)))
+    grids.save_grid(tmp_path / "figures" / "gamma.png", np.ones((1, 8, 8, 1)))
     page = read(tmp_path)
     files = {"samples_stage1": "images", "extra_view": "images", "gamma": "figures"}
     assert {image["alt"] for image in page.images} == set(files)
@@ -173,7 +174,7 @@ def test_everything_is_escaped(tmp_path):
     evil = '<script>alert("&")</script>'
     config = CONFIG | {"overrides": {evil: evil}, evil: evil}
     write(tmp_path, config, METRICS | {evil: {evil: [evil]}, "gamma": evil})
-    figures.save_grid(tmp_path / "images" / 'a"><i>.png', np.zeros((1, 8, 8, 1)))
+    grids.save_grid(tmp_path / "images" / 'a"><i>.png', np.zeros((1, 8, 8, 1)))
     page = read(tmp_path)
     source = (tmp_path / "report.html").read_text()
     assert "<script" not in source
@@ -255,9 +256,9 @@ def test_comparable_fid_carries_no_warning(tmp_path):
 
 def test_a_new_page_replaces_the_old_one(tmp_path):
     write(tmp_path, metrics=None)
-    first = report.write_report(tmp_path)
+    first = report.write_report(RunFolder(tmp_path))
     assert "not been evaluated" in first.read_text()
     write(tmp_path)
-    assert report.write_report(tmp_path) == first == tmp_path / "report.html"
+    assert report.write_report(RunFolder(tmp_path)) == first == tmp_path / "report.html"
     assert "not been evaluated" not in first.read_text()
     assert {p.name for p in tmp_path.iterdir()} == {"config.json", "metrics.json", "report.html"}

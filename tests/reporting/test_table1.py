@@ -10,6 +10,7 @@ import pytest
 from fid import TTUR_BLOB_ID
 from tf_twostage import recipes
 from tf_twostage.errors import InputError
+from tf_twostage.metrics import FidScores
 from tf_twostage.reporting import table1
 
 
@@ -19,10 +20,10 @@ def write_run(folder, dataset="mnist", trial=0, fids=None, **changes):
     name = changes.pop("recipe", "paper")
     train = changes.pop("train", recipes.TRAIN_IMAGES.get(dataset, 100))
     recipe = recipes.get(name, dataset, train, **overrides)
-    fid = {"dims": 2048, "inception_git_blob": TTUR_BLOB_ID, "images": 10_000} | changes
     both = fids or {"stage1": 50.0 + trial, "stage2": 12.0 + trial}
-    fid["protocols"] = {"plain": {k: v + 100 for k, v in both.items()}, "table1": both}
-    fid["training_images"] = 1.5
+    protocols = {"plain": {k: v + 100 for k, v in both.items()}, "table1": both}
+    fid = FidScores("plain", 2048, TTUR_BLOB_ID, False, 10_000, 1.5, protocols)
+    fid = dataclasses.replace(fid, **changes).as_dict()
     kind = recipe.gamma if recipe.likelihood == "gaussian" else recipe.likelihood
     extra = "".join(f"+{k}={v}" for k, v in overrides.items() if k not in ("gamma", "likelihood"))
     run = folder / dataset / f"{name}-infogan-{kind}{extra}" / f"trial_{trial:03d}"
@@ -169,6 +170,7 @@ def test_files_rebuilt_from_folders_are_the_same(tmp_path):
 def test_unfinished_and_damaged_runs_are_passed_over(tmp_path):
     (write_run(tmp_path) / "metrics.json").unlink()
     (write_run(tmp_path, trial=1) / "metrics.json").write_text("{")
+    (write_run(tmp_path, trial=2) / "config.json").write_text("[]")
     assert table1.write(tmp_path) == ""
     with pytest.raises(InputError, match="holds no finished run with FIDs"):
         table1.rebuild(tmp_path)

@@ -11,6 +11,7 @@ from tf_twostage import epoch_log, recipes
 from tf_twostage.data import batches
 from tf_twostage.errors import InputError
 from tf_twostage.models.two_stage import TwoStageVAE
+from tf_twostage.run_folder import RunFolder
 from tf_twostage.training import fit
 
 RECIPE = recipes.get(
@@ -45,7 +46,7 @@ def train(run, *callbacks, recipe=RECIPE, mean=MEAN):
         STEPS,
         recipe,
         2,
-        run,
+        RunFolder(run),
         callbacks=callbacks,
         jit_compile=False,
     )

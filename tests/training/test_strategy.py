@@ -13,6 +13,7 @@ import replicas
 
 from tf_twostage.errors import InputError
 from tf_twostage.models.two_stage import TwoStageVAE
+from tf_twostage.run_folder import RunFolder
 from tf_twostage.training import strategy
 
 LOSS = 2  # the column; in float32 the small KL term alone differs more, which float64 explains
@@ -86,7 +87,7 @@ def test_a_run_goes_on_with_more_replicas(tmp_path):
 def test_encoding_and_decoding_on_four_devices_equals_one(out):
     """Seven images, which four devices cannot share evenly."""
     model = TwoStageVAE(replicas.RECIPE, replicas.SHAPE, replicas.SEED)
-    model.load_stage(out / "float32-4", 1)
+    model.load_stage(RunFolder(out / "float32-4"), 1)
     four = load(out, "float32-4")
     np.testing.assert_allclose(model.encode(replicas.images()[:7]).mean, four["mean"], rtol=1e-5)
     np.testing.assert_allclose(model.decode(four["mean"]), four["decoded"], rtol=1e-5)

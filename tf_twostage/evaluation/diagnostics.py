@@ -1,4 +1,4 @@
-"""The numbers behind the paper's Figures 1, 10 and 11; `figures` draws them.
+"""The numbers behind the paper's Figures 1, 10 and 11; `plots` draws them.
 
 gamma over training (Figure 1, left) needs no computation: it is a column of `stage1.csv`.
 """

@@ -1,18 +1,17 @@
 """How far a trial is, read from its run folder; what is left of it, and how long that takes."""
 
 import dataclasses
-import pathlib
 
-from tf_twostage import epoch_log, files, recipes
-from tf_twostage.evaluation import scores
-from tf_twostage.experiment import settings
+from tf_twostage.experiment.plan import Plan
+from tf_twostage.metrics import FidScores
+from tf_twostage.run_folder import RunFolder
 
 
 @dataclasses.dataclass(frozen=True)
 class Status:
     """How far one trial is."""
 
-    path: pathlib.Path
+    folder: RunFolder
     seed: int
     epochs: dict[int, tuple[int, int]]  # stage -> epochs done, epochs of its schedule
     seconds_per_epoch: dict[int, float]  # stage -> as far as it was measured in this trial
@@ -30,24 +29,18 @@ class Status:
         return ", ".join(stages) + ", not scored"
 
 
-def status(options: settings.Options, recipe: recipes.Recipe) -> Status:
-    """How far the trial with these options is."""
-    path = settings.run_path(options, recipe)
-    metrics = files.read_json(path / "metrics.json")
+def status(plan: Plan) -> Status:
+    """How far the trial of this plan is."""
+    metrics = plan.folder.read_metrics()
     epochs, seconds = {}, {}
-    for stage in options.stages:
-        log = epoch_log.read_log(path / f"stage{stage}.csv").get("seconds", [])
-        epochs[stage] = (len(log), recipe.schedule(stage).epochs)
+    for stage in plan.setting.stages:
+        log = plan.folder.read_log(stage).get("seconds", [])
+        epochs[stage] = (len(log), plan.recipe.schedule(stage).epochs)
         if log:
             seconds[stage] = sum(log) / len(log)
-    return Status(
-        path,
-        options.seed,
-        epochs,
-        seconds,
-        _is_scored(metrics, options, recipe, files.read_json(path / "config.json")),
-        (metrics.get("seconds") or {}).get("evaluation"),
-    )
+    evaluation = (metrics.get("seconds") or {}).get("evaluation")
+    finished = _is_scored(metrics, plan)
+    return Status(plan.folder, plan.seed, epochs, seconds, finished, evaluation)
 
 
 def seconds_left(statuses: list[Status], alike: list[Status]) -> float | None:
@@ -70,14 +63,13 @@ def seconds_left(statuses: list[Status], alike: list[Status]) -> float | None:
     return total + unscored * (sum(scores) / len(scores) if scores else 0)
 
 
-def _is_scored(
-    metrics: dict, options: settings.Options, recipe: recipes.Recipe, config: dict
-) -> bool:
-    """Whether these are the metrics of these options, with all that they ask for."""
-    same = (config.get("seed"), config.get("recipe")) == (options.seed, dataclasses.asdict(recipe))
-    if not same or not set(options.stages) <= set(metrics.get("stages", ())):
+def _is_scored(metrics: dict, plan: Plan) -> bool:
+    """Whether these are the metrics of this plan, with all that it asks for."""
+    if not set(plan.setting.stages) <= set(metrics.get("stages") or ()):
         return False
-    if not options.measures_fid:
-        return True
-    setting = settings.fid_setting(options, recipe)
-    return scores.is_measured(metrics.get("fid") or {}, setting, config["dataset"]["test"])
+    config = plan.folder.read_config()
+    if (config.get("seed"), config.get("recipe")) != (plan.seed, dataclasses.asdict(plan.recipe)):
+        return False
+    spec = plan.setting.fid
+    found = FidScores.from_dict(metrics.get("fid"))
+    return spec is None or spec.is_met_by(found, config["dataset"]["test"])

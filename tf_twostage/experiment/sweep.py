@@ -4,13 +4,12 @@ import contextlib
 import sys
 
 from tf_twostage.errors import InputError
-from tf_twostage.evaluation import scores
-from tf_twostage.experiment import console, lock, progress, settings, trial, trial_process
-from tf_twostage.experiment.settings import Options
+from tf_twostage.experiment import console, lock, progress, trial, trial_process
+from tf_twostage.experiment import plan as plans
+from tf_twostage.experiment.options import Options
+from tf_twostage.experiment.plan import Plan
 from tf_twostage.reporting import table1
 from tf_twostage.training import strategy
-
-__all__ = ["Options", "run"]
 
 
 def run(options: Options) -> dict:
@@ -26,14 +25,13 @@ def run(options: Options) -> dict:
       InputError: bad input, in one line, before anything is written; or, in the end, some of
         several trials failed.
     """
-    trials = [one for setting in settings.settings_of(options) for one in _checked(setting)]
+    settings = plans.make(options)
     if options.dry_run:
-        print(console.plan(trials))
+        print(console.plan(settings))
         return {}
-    measuring = [one for one in trials if one.measures_fid]
-    if measuring:  # the graph and the width are those of all
-        one = measuring[0]
-        scores.check_fid(settings.fid_setting(one, settings.recipe_of(one)))
+    for spec in {setting.fid for setting in settings if setting.fid}:
+        spec.check()
+    trials = [plan for setting in settings for plan in setting.plans]
     writes = strategy.writes(options.strategy)
     with lock.locked(options.output_dir) if writes else contextlib.nullcontext():
         if len(trials) == 1:
@@ -51,19 +49,13 @@ def run(options: Options) -> dict:
     return metrics
 
 
-def _checked(setting: Options) -> list[Options]:
-    """The trials of a setting, which can be trained."""
-    settings.check(setting, settings.recipe_of(setting), settings.outline(setting))
-    return settings.trials_of(setting)
-
-
-def _run_each(trials: list[Options]) -> list[str]:
+def _run_each(trials: list[Plan]) -> list[str]:
     """Runs each in a process of its own; returns the folders of those that failed."""
     failed = []
-    for number, one in enumerate(trials, 1):
-        status = progress.status(one, settings.recipe_of(one))
-        print(f"\n[{number}/{len(trials)}] {status.path}, seed {one.seed}: {status}", flush=True)
-        if not status.finished and (reason := trial_process.run(one)):
-            print(f"{status.path} failed: {reason}; going on", file=sys.stderr, flush=True)
-            failed.append(str(status.path))
+    for number, plan in enumerate(trials, 1):
+        status = progress.status(plan)
+        print(f"\n[{number}/{len(trials)}] {plan.folder}, seed {plan.seed}: {status}", flush=True)
+        if not status.finished and (reason := trial_process.run(plan)):
+            print(f"{plan.folder} failed: {reason}; going on", file=sys.stderr, flush=True)
+            failed.append(str(plan.folder))
     return failed

@@ -2,50 +2,52 @@
 
 import dataclasses
 import functools
+import os
 import time
 
 import keras
-import numpy as np
 import tensorflow as tf
 
-from tf_twostage import epoch_log, recipes
 from tf_twostage.data import batches, datasets
-from tf_twostage.data.storage import Storage
-from tf_twostage.evaluation import scores
-from tf_twostage.experiment import console, progress, settings
+from tf_twostage.data.datasets import Dataset
+from tf_twostage.data.storage import GB, Storage
+from tf_twostage.evaluation import diagnostics, fid_scores, scores
+from tf_twostage.experiment import console, progress
+from tf_twostage.experiment.environment import environment
+from tf_twostage.experiment.plan import Plan
+from tf_twostage.experiment.sample_grids import GRID, SampleGrids
+from tf_twostage.metrics import Metrics
 from tf_twostage.models import export
 from tf_twostage.models.networks import Posterior
-from tf_twostage.models.two_stage import TwoStageVAE, as_float, stage_weights
-from tf_twostage.reporting import figures, report
-from tf_twostage.run_folder import RunFolder, environment
+from tf_twostage.models.two_stage import TwoStageVAE, as_float
+from tf_twostage.reporting import grids, plots, report
 from tf_twostage.training import fit, posteriors, strategy
+from tf_twostage.training.strategy import Devices
 
-GRID = 64  # images in a grid of samples
 PAIRS = 32  # originals with their reconstructions
-GRIDS_WHILE_TRAINING = 10  # a grid of samples about so many times in a stage
 
 
-def run(options: settings.Options) -> dict:
+def run(plan: Plan) -> dict:
     """Runs one trial to its end, from wherever it stopped; returns its metrics.
 
-    A trial that has been scored as these options ask is not touched.
+    A trial that has been scored as the plan asks is not touched.
 
     Raises:
       InputError: bad input, in one line.
     """
-    recipe = settings.recipe_of(options)
-    status = progress.status(options, recipe)
-    if status.finished:
-        print(f"{status.path}: finished, nothing to do", flush=True)
-        return RunFolder(status.path).read("metrics.json")
+    if progress.status(plan).finished:
+        print(f"{plan.folder}: finished, nothing to do", flush=True)
+        return plan.folder.read_metrics()
+    options = plan.options
     if options.deterministic:
-        make_deterministic(options.seed)
+        make_deterministic(plan.seed)
     devices = strategy.choose(options.strategy)
-    devices.check_batch_size(recipe.batch_size)
-    storage = settings.storage(options)
-    dataset = datasets.load(**settings.source(options), jpeg=recipe.jpeg, storage=storage)
+    devices.check_batch_size(plan.recipe.batch_size)
+    limit = None if options.memory_gb is None else options.memory_gb * GB
+    storage = Storage(limit, os.path.expanduser(options.output_dir))
+    dataset = datasets.load(plan.setting.source, jpeg=plan.recipe.jpeg, storage=storage)
     with devices.losing_workers():
-        return Trial(options, recipe, dataset, devices, storage).run()
+        return Trial(plan, dataset, devices, storage).run()
 
 
 def make_deterministic(seed: int) -> None:
@@ -58,22 +60,14 @@ def make_deterministic(seed: int) -> None:
 class Trial:
     """One seed of one setting."""
 
-    def __init__(
-        self,
-        options: settings.Options,
-        recipe: recipes.Recipe,
-        dataset: datasets.Dataset,
-        devices: strategy.Devices,
-        storage: Storage,
-    ):
-        self.options = options
+    def __init__(self, plan: Plan, dataset: Dataset, devices: Devices, storage: Storage):
+        self.plan = plan
+        self.dataset = dataset
         self.devices = devices
         self.storage = storage
-        self.recipe = recipe
-        self.dataset = dataset
-        self.seed = options.seed
-        self.folder = RunFolder(settings.run_path(options, recipe))
-        self.path = self.folder.path
+        self.recipe = plan.recipe
+        self.seed = plan.seed
+        self.folder = plan.folder
 
     def run(self) -> dict:
         """Trains what is asked for and not yet done, then scores and draws.
@@ -81,17 +75,18 @@ class Trial:
         Of several workers the chief alone writes the run folder, and scores; the others train
         with it, wait for it and return {}.
         """
+        stages = self.plan.setting.stages
         if self.devices.is_chief:
             self.folder.open(self.config())
-            print(f"run folder: {self.path}", flush=True)
-        self.devices.say_what_is_off(fit.compiles(self.options.jit_compile))
+            print(f"run folder: {self.folder}", flush=True)
+        self.devices.say_what_is_off(fit.compiles(self.plan.options.jit_compile))
         self.model = self.new_model()
-        if 2 in self.options.stages and 1 not in self.options.stages:
-            self.model.load_stage(self.path, 1)
-        for stage in self.options.stages:
+        if stages == (2,):
+            self.model.load_stage(self.folder, 1)
+        for stage in stages:
             self.train(stage)
-        if self.options.stages == [1] and stage_weights(self.path, 2).exists():
-            self.model.load_stage(self.path, 2)
+        if stages == (1,) and 2 in self.folder.trained_stages():
+            self.model.load_stage(self.folder, 2)
         _ = self.posterior  # computed by all workers together
         metrics = self.finish() if self.devices.is_chief else {}
         self.devices.wait_for_each_other()
@@ -112,7 +107,7 @@ class Trial:
         """What `config.json` records."""
         return {
             "recipe": dataclasses.asdict(self.recipe),
-            "overrides": self.options.changes,
+            "overrides": self.plan.setting.changes,
             "dataset": {
                 "name": self.dataset.name,
                 "version": self.dataset.version,
@@ -123,36 +118,33 @@ class Trial:
             "source": self.dataset.source,
             "seed": self.seed,
             "devices": str(self.devices),
-            "jit_compile": self.options.jit_compile,
-            "deterministic": self.options.deterministic,
+            "jit_compile": self.plan.options.jit_compile,
+            "deterministic": self.plan.options.deterministic,
             "environment": environment(),
         }
 
     def train(self, stage: int) -> None:
         """Trains one stage and saves its weights, or loads them if it is done already."""
-        if stage_weights(self.path, stage).exists():
+        if stage in self.folder.trained_stages():
             print(f"stage {stage}: already trained")
-            self.model.load_stage(self.path, stage)
+            self.model.load_stage(self.folder, stage)
             return
-        print(
-            f"stage {stage}: {console.schedule_in_words(self.recipe.schedule(stage))}", flush=True
-        )
-        model = self.model.stage(stage)
-        steps = batches.steps_per_epoch(len(self.dataset.train), self.recipe.batch_size)
+        schedule = self.recipe.schedule(stage)
+        print(f"stage {stage}: {console.schedule_in_words(schedule)}", flush=True)
         fit.fit_stage(
-            model,
+            self.model.stage(stage),
             self.batches(stage),
-            steps,
+            batches.steps_per_epoch(len(self.dataset.train), self.recipe.batch_size),
             self.recipe,
             stage,
-            self.path,
-            callbacks=[SampleGrids(self, stage)],
-            jit_compile=self.options.jit_compile,
+            self.folder,
+            callbacks=[SampleGrids(self.model, stage, schedule.epochs, self.seed, self.folder)],
+            jit_compile=self.plan.options.jit_compile,
         )
         self.model.trained.add(stage)
         if self.devices.is_chief:
-            self.model.save_stage(self.path, stage)
-            fit.Checkpoint(self.path, stage).remove()
+            self.model.save_stage(self.folder, stage)
+            self.folder.checkpoint(stage).unlink(missing_ok=True)
 
     def batches(self, stage: int) -> fit.Batches:
         """The stream of training batches of a stage."""
@@ -167,79 +159,43 @@ class Trial:
     def posterior(self) -> Posterior:
         """q(z|x) of every training image, computed once and stored in the run folder."""
         return posteriors.stored_or_encoded(
-            self.path / "checkpoints", self.model, self.dataset.train, self.storage, self.devices
+            self.folder, self.model, self.dataset.train, self.storage, self.devices
         )
 
     def finish(self) -> dict:
         """Scores the model and writes metrics, pictures, SavedModel and report."""
         start = time.perf_counter()
         print("scoring", flush=True)
-        trained = sorted(self.model.trained)
-        posterior = self.posterior
-        metrics = scores.evaluate(self.model, self.dataset, posterior, trained, self.seed)
-        self.draw(trained)
-        figures.write_all(
-            self.path, self.model, self.dataset.test, posterior.mean, posterior.stddev, self.seed
-        )
-        served = TwoStageVAE.load(self.path) if self.devices.distributed else self.model
-        export.export_saved_model(served, self.path / "saved_model" / "1")
-        metrics["fid"] = None
-        if self.options.measures_fid:
-            setting = settings.fid_setting(self.options, self.recipe)
-            metrics["fid"] = scores.fid_scores(
-                self.model, self.dataset, trained, setting, self.seed
-            )
-        metrics |= self.training_facts(trained)
-        metrics["seconds"]["evaluation"] = time.perf_counter() - start
-        metrics["seconds"]["total"] = sum(metrics["seconds"].values())
-        self.folder.write("metrics.json", metrics)
-        page = report.write_report(self.path)
-        print(console.summary(metrics, self.path, page))
-        return metrics
+        lambda_ = diagnostics.eigenvalues(self.posterior.stddev)
+        found = scores.evaluate(self.model, self.dataset, lambda_, self.seed)
+        self.draw(lambda_)
+        served = TwoStageVAE.load(self.folder) if self.devices.distributed else self.model
+        export.export_saved_model(served, self.folder.saved_model)
+        spec = self.plan.setting.fid
+        fids = fid_scores.measure(self.model, self.dataset, spec, self.seed) if spec else None
+        logs = {f"stage{stage}": self.folder.read_log(stage) for stage in found.stages}
+        seconds = {name: sum(log["seconds"]) for name, log in logs.items()}
+        seconds["evaluation"] = time.perf_counter() - start
+        metrics = Metrics(found, fids, _last_losses(logs), seconds)
+        self.folder.write(self.folder.metrics, metrics.as_dict())
+        report.write_report(self.folder)
+        print(console.summary(metrics, self.folder))
+        return metrics.as_dict()
 
-    def draw(self, trained: list[int]) -> None:
-        """Grids of reconstructions and samples."""
-        images = self.path / "images"
+    def draw(self, lambda_) -> None:
+        """Grids of reconstructions and samples, and the figures."""
         shown = self.dataset.test[:PAIRS]
-        figures.save_pairs(
-            images / "reconstructions.png",
-            as_float(shown),
-            self.model.reconstruct(shown, self.seed),
-        )
-        for stage in trained:
+        again = self.model.reconstruct(shown, self.seed)
+        grids.save_pairs(self.folder.images / "reconstructions.png", as_float(shown), again)
+        for stage in sorted(self.model.trained):
             samples = self.model.sample(GRID, self.seed, stage)
-            figures.save_grid(images / f"samples_stage{stage}.png", samples)
-
-    def training_facts(self, trained: list[int]) -> dict:
-        """Last losses and seconds of each stage, from its log."""
-        logs = {
-            f"stage{stage}": epoch_log.read_log(self.path / f"stage{stage}.csv")
-            for stage in trained
-        }
-        terms = ("kl", "reconstruction")
-        return {
-            "loss": {name: {term: log[term][-1] for term in terms} for name, log in logs.items()},
-            "seconds": {name: sum(log["seconds"]) for name, log in logs.items()},
-        }
+            grids.save_grid(self.folder.images / f"samples_stage{stage}.png", samples)
+        plots.write_all(
+            self.folder, self.model, self.dataset.test[0], self.posterior, lambda_, self.seed
+        )
 
 
-class SampleGrids(keras.callbacks.Callback):
-    """A grid of samples at fixed latents about ten times in a stage."""
-
-    def __init__(self, trial: Trial, stage: int):
-        super().__init__()
-        self.trial = trial
-        self.stage = stage
-        epochs = trial.recipe.schedule(stage).epochs
-        self.every = max(1, epochs // GRIDS_WHILE_TRAINING)
-        shape = (2, GRID, trial.recipe.latent_dim)
-        self.latents = np.random.default_rng(trial.seed).normal(size=shape).astype("float32")
-
-    def on_epoch_end(self, epoch, logs=None):
-        if (epoch + 1) % self.every:
-            return
-        first, noise = self.latents
-        model = self.trial.model
-        z = first if self.stage == 1 else model.latents_from(first, noise)
-        name = f"stage{self.stage}_epoch_{epoch + 1:04d}.png"
-        figures.save_grid(self.trial.path / "images" / "training" / name, model.decode(z))
+def _last_losses(logs: dict) -> dict:
+    """Both terms of equation (2) in each stage's last epoch."""
+    terms = ("kl", "reconstruction")
+    return {name: {term: log[term][-1] for term in terms} for name, log in logs.items()}

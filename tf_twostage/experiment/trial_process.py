@@ -1,24 +1,23 @@
 """A trial in a process of its own, so that one that fails or is killed leaves the others alone."""
 
-import dataclasses
 import multiprocessing
 import signal
 import sys
 
 from tf_twostage.errors import InputError
+from tf_twostage.experiment.plan import Plan
 from tf_twostage.quiet import plain_messages, quiet_import
 
 INTERRUPTED = 130  # exit code after Ctrl-C, as the shell has it
 
 
-def run(options) -> str | None:
-    """Runs a trial (`settings.Options`) to its end; returns why it failed, None if it did not.
+def run(plan: Plan) -> str | None:
+    """Runs a trial to its end; returns why it failed, None if it did not.
 
     Raises:
       KeyboardInterrupt: someone pressed Ctrl-C; the trial's process has ended too.
     """
-    values = dataclasses.asdict(options)  # not of a class whose module imports TensorFlow
-    process = multiprocessing.get_context("spawn").Process(target=_run, args=(values,))
+    process = multiprocessing.get_context("spawn").Process(target=_run, args=(plan,))
     process.start()
     try:
         process.join()
@@ -30,13 +29,13 @@ def run(options) -> str | None:
     return _reason(process.exitcode)
 
 
-def _run(values: dict) -> None:
+def _run(plan: Plan) -> None:
     """What the process does."""
     try:
         with quiet_import():
-            from tf_twostage.experiment import settings, trial
+            from tf_twostage.experiment import trial
         plain_messages()
-        trial.run(settings.Options(**values))
+        trial.run(plan)
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(1)

@@ -1,6 +1,5 @@
 """TwoStageVAE: encode, decode, reconstruct, sample (section 4 of the paper); save and load."""
 
-import json
 import os
 import pathlib
 from collections.abc import Callable
@@ -14,13 +13,9 @@ from tf_twostage.errors import InputError
 from tf_twostage.models import inference, networks
 from tf_twostage.models.gaussian_vae import GaussianVAE
 from tf_twostage.models.networks import Posterior
+from tf_twostage.run_folder import RunFolder
 
 INFERENCE_BATCH = 1000
-
-
-def stage_weights(run: str | os.PathLike, stage: int) -> pathlib.Path:
-    """Where a run folder holds the weights of a finished stage."""
-    return pathlib.Path(run) / "checkpoints" / f"stage{stage}.weights.h5"
 
 
 class TwoStageVAE:
@@ -114,17 +109,17 @@ class TwoStageVAE:
         z_hat = np.concatenate(_batched(lambda u: self.predict(self.stage2.decoder, u), u))
         return z_hat + np.exp(ops.convert_to_numpy(self.stage2.log_gamma)) * noise
 
-    def save_stage(self, run: str | os.PathLike, number: int) -> None:
+    def save_stage(self, folder: RunFolder, number: int) -> None:
         """Writes the weights of one finished stage into a run folder, atomically."""
-        save_weights(self.stage(number), stage_weights(run, number))
+        save_weights(self.stage(number), folder.weights(number))
 
-    def load_stage(self, run: str | os.PathLike, number: int) -> None:
+    def load_stage(self, folder: RunFolder, number: int) -> None:
         """Reads the weights of one stage from a run folder.
 
         Raises:
           InputError: the file is missing, damaged, or of another network.
         """
-        path = stage_weights(run, number)
+        path = folder.weights(number)
         if not path.exists():
             raise InputError(f"{path} is missing: stage {number} of this run has not finished")
         load_weights(self.stage(number), path)
@@ -137,24 +132,14 @@ class TwoStageVAE:
         Raises:
           InputError: no run there, or stage 1 has not finished.
         """
-        config = read_config(run)
+        folder = RunFolder(pathlib.Path(run).expanduser())
+        config = folder.load_config()
         recipe = recipes.Recipe(**config["recipe"])
         model = cls(recipe, tuple(config["dataset"]["image_shape"]), config["seed"])
-        model.load_stage(run, 1)
-        if stage_weights(run, 2).exists():
-            model.load_stage(run, 2)
+        model.load_stage(folder, 1)
+        if 2 in folder.trained_stages():
+            model.load_stage(folder, 2)
         return model
-
-
-def read_config(run: str | os.PathLike) -> dict:
-    """The `config.json` of a run folder; `InputError` where there is none."""
-    path = pathlib.Path(run) / "config.json"
-    try:
-        return json.loads(path.read_text())
-    except FileNotFoundError:
-        raise InputError(f"{run} holds no run: there is no config.json in it") from None
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path} cannot be read: {error}") from None
 
 
 def as_float(images) -> np.ndarray:

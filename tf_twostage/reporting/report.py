@@ -5,12 +5,12 @@ out. What a run lacks (stage 2, FID, a figure) is said where it would stand.
 """
 
 import math
-import os
 import pathlib
 import shlex
 
-from tf_twostage import files
-from tf_twostage.reporting import figures, page
+from tf_twostage import files, recipes
+from tf_twostage.reporting import page
+from tf_twostage.run_folder import RunFolder
 
 GRIDS = {
     "reconstructions": "Held-out images, each with its reconstruction at its right. They should "
@@ -67,12 +67,8 @@ RECONSTRUCTION_EXPECTED = "nats per image, minus a log density: falls below 0 as
 Row = tuple[str, str, str]  # what, measured, what to expect; not yet escaped
 
 
-def write_report(run: str | os.PathLike) -> pathlib.Path:
-    """Writes `report.html` into a run folder from the files there.
-
-    Args:
-      run: the run folder: config.json, metrics.json, stage1.csv, stage2.csv, images/*.png,
-        figures/*.png, as far as they exist.
+def write_report(folder: RunFolder) -> pathlib.Path:
+    """Writes the page of a run into its folder, from the files there as far as they exist.
 
     Returns:
       The page's path. It is replaced whole.
@@ -80,23 +76,21 @@ def write_report(run: str | os.PathLike) -> pathlib.Path:
     Raises:
       OSError: the page cannot be written.
     """
-    run = pathlib.Path(run)
-    path = run / "report.html"
-    html = _page(run, files.read_json(run / "config.json"), files.read_json(run / "metrics.json"))
-    files.replace_text(path, html)
-    return path
+    files.replace_text(folder.report, _page(folder))
+    return folder.report
 
 
-def _page(run: pathlib.Path, config: dict, metrics: dict) -> str:
+def _page(folder: RunFolder) -> str:
+    config, metrics = folder.read_config(), folder.read_metrics()
     recipe = page.as_mapping(config.get("recipe"))
-    title = f"Two-stage VAE on {page.text(page.at(config, 'dataset.name'), run.name)}"
-    pictures, plots = run / "images", run / "figures"
+    title = f"Two-stage VAE on {page.text(page.at(config, 'dataset.name'), folder.path.name)}"
+    pictures, plots = folder.images, folder.figures
     body = [
         f"<h1>{page.escape(title)}</h1>",
         page.section("What was run", _run_table(config)),
         page.section("Numbers", _numbers_table(metrics, recipe)),
         page.section("Images", page.pictures(pictures, GRIDS, page.others(pictures, GRIDS))),
-        page.section("Training", _log_table(run, recipe), page.pictures(plots, CURVES)),
+        page.section("Training", _log_table(folder, recipe), page.pictures(plots, CURVES)),
         page.section(
             "The latent space",
             page.pictures(plots, DIAGNOSTICS, page.others(plots, CURVES, DIAGNOSTICS)),
@@ -152,14 +146,15 @@ def _numbers_table(metrics: dict, recipe: dict) -> str:
 
 def _stage1_rows(metrics: dict, recipe: dict) -> list[Row]:
     lambda_ = [value for value in page.as_list(metrics.get("lambda")) if page.is_number(value)]
-    undecided = sum(0.1 < value < 0.9 for value in lambda_)
+    low, high = recipes.ACTIVE_BELOW, 1 - recipes.ACTIVE_BELOW
+    undecided = sum(low < value < high for value in lambda_)
     mse = metrics.get("reconstruction_mse")
     grey = f" ({255 * math.sqrt(mse):.1f} of 255 grey levels)" if page.is_number(mse) else ""
     return [
         ("gamma, the decoder's variance", page.text(metrics.get("gamma")), _gamma_expected(recipe)),
         ("active dimensions", _active(metrics), _active_expected(metrics)),
         (
-            "undecided lambda_j, in 0.1..0.9",
+            f"undecided lambda_j, in {low:g}..{high:g}",
             f"{undecided} of {len(lambda_)}" if lambda_ else page.NOT_MEASURED,
             "few: every lambda_j settles near 0 or near 1 (Figure 11)",
         ),
@@ -267,8 +262,8 @@ def _fid_table(metrics: dict) -> str:
     return note + expect + page.table(head, rows) + page.table((), facts)
 
 
-def _log_table(run: pathlib.Path, recipe: dict) -> str:
-    logs = figures.read_logs(run)
+def _log_table(folder: RunFolder, recipe: dict) -> str:
+    logs = folder.read_logs()
     if not logs:
         return page.missing("There is no log yet: no epoch has finished.")
     rows = [

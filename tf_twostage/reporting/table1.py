@@ -9,10 +9,12 @@ import os
 import pathlib
 import statistics
 
-from fid import TTUR_BLOB_ID
-from tf_twostage import epoch_log, files, recipes
+from tf_twostage import files, recipes
 from tf_twostage.errors import InputError
+from tf_twostage.evaluation.fid_spec import TTUR_BLOB_ID
+from tf_twostage.metrics import FidScores
 from tf_twostage.reporting import table1_text
+from tf_twostage.run_folder import RunFolder
 
 PROTOCOLS = tuple(table1_text.PROTOCOLS)
 FLOOR = "training images (the floor)"
@@ -24,9 +26,9 @@ _SCHEDULE = ("epochs_scale", "epochs", "halve_every")  # overrides that end so s
 class Run:
     """One finished trial that has FIDs."""
 
-    folder: str  # relative to the output folder
+    name: str  # its folder, relative to the output folder
     config: dict
-    fid: dict
+    fid: FidScores
     epochs: dict[int, int]  # stage -> epochs in its log
 
     @property
@@ -48,8 +50,8 @@ class Run:
 
     def scores(self, protocol: str) -> dict[str, float]:
         """Row of the table -> FID. A VAE's row is its stage 1's; the two-stage one learns gamma."""
-        found, recipe = self.fid["protocols"][protocol], self.recipe
-        scores = {FLOOR: self.fid["training_images"]}
+        found, recipe = self.fid.protocols[protocol], self.recipe
+        scores = {FLOOR: self.fid.training_images}
         if recipe["likelihood"] == "bernoulli":
             return scores | {"VAE (cross-entropy)": found["stage1"]}
         scores[f"VAE ({recipe['gamma']} γ)"] = found["stage1"]
@@ -133,16 +135,14 @@ def rebuild(output_dir: str | os.PathLike) -> str:
 def collect(folder: pathlib.Path) -> list[Run]:
     """The finished runs with FIDs below an output folder, in the order of their paths."""
     runs = []
-    for path in sorted(folder.glob("*/*/trial_*/metrics.json")):
-        metrics = files.read_json(path)
-        config = files.read_json(path.with_name("config.json"))
-        if metrics.get("fid") and config.get("recipe"):
-            epochs = {
-                stage: len(epoch_log.read_rows(path.with_name(f"stage{stage}.csv")))
-                for stage in metrics["stages"]
-            }
-            name = path.parent.relative_to(folder).as_posix()
-            runs.append(Run(name, config, metrics["fid"], epochs))
+    for path in sorted(folder.glob("*/*/trial_*")):
+        run = RunFolder(path)
+        metrics, config = run.read_metrics(), run.read_config()
+        fid = FidScores.from_dict(metrics.get("fid"))
+        if fid and config.get("recipe"):
+            logs = run.read_logs()
+            epochs = {s: len(logs[s]["epoch"]) if s in logs else 0 for s in metrics["stages"]}
+            runs.append(Run(path.relative_to(folder).as_posix(), config, fid, epochs))
     return runs
 
 
@@ -153,7 +153,7 @@ def aggregate(runs: list[Run]) -> list[Table]:
         changes = json.dumps(run.changes, sort_keys=True)
         recipe = run.recipe
         place = list(recipes.RECIPES).index(recipe["name"])
-        key = (place, recipe["network"], changes, run.fid["dims"], run.fid["inception_git_blob"])
+        key = (place, recipe["network"], changes, run.fid.dims, run.fid.inception_git_blob)
         groups.setdefault(key, []).append(run)
     return [_table(groups[key]) for key in sorted(groups)]
 
@@ -172,8 +172,8 @@ def _table(runs: list[Run]) -> Table:
         first.recipe["name"],
         first.recipe["network"],
         first.changes,
-        first.fid["dims"],
-        first.fid["inception_git_blob"],
+        first.fid.dims,
+        first.fid.inception_git_blob,
         names,
         tuple(cells),
     )
@@ -181,7 +181,7 @@ def _table(runs: list[Run]) -> Table:
 
 def _cell(row: str, dataset: str, protocol: str, runs: list[Run]) -> Cell:
     having = [run for run in runs if row in run.scores(protocol)]
-    alike = [run for run in having if _setting(run) == _setting(having[0])]
+    alike = [run for run in having if _images(run) == _images(having[0])]
     scores = [run.scores(protocol)[row] for run in alike]
     if row == FLOOR and scores:
         scores, alike = scores[:1], alike[:1]  # the same images in every run
@@ -193,17 +193,17 @@ def _cell(row: str, dataset: str, protocol: str, runs: list[Run]) -> Cell:
         statistics.stdev(scores) if len(scores) > 1 else None,
         len(scores),
         _paper(row, dataset),
-        tuple(run.folder for run in alike),
+        tuple(run.name for run in alike),
         tuple(dict.fromkeys(_commit(run) for run in alike)),
         all(_full_schedule(run) for run in alike),
         _reasons(row, protocol, alike, having),
     )
 
 
-def _setting(run: Run) -> tuple:
-    """What trials must share to be averaged, besides what a table shares."""
+def _images(run: Run) -> tuple:
+    """The images that trials must share to be averaged."""
     data = run.config["dataset"]
-    return run.fid["images"], data["train"], data["test"], data["version"]
+    return run.fid.images, data["train"], data["test"], data["version"]
 
 
 def _paper(row: str, dataset: str) -> tuple[float, float | None] | None:
@@ -241,9 +241,9 @@ def _reasons(row: str, protocol: str, runs: list[Run], having: list[Run]) -> tup
             "shortened schedule: " + _schedule_in_words(recipe),
         ),
         (whole not in (None, data["train"]), f"{data['train']:,} of {whole or 0:,} images trained"),
-        (fid["dims"] != 2048, f"{fid['dims']}-dimensional features, not 2048"),
-        (fid["images"] != 10_000, f"{fid['images']:,} images on either side, not 10,000"),
-        (fid["inception_git_blob"] != TTUR_BLOB_ID, "another Inception graph than TTUR's"),
+        (fid.dims != 2048, f"{fid.dims}-dimensional features, not 2048"),
+        (fid.images != 10_000, f"{fid.images:,} images on either side, not 10,000"),
+        (fid.inception_git_blob != TTUR_BLOB_ID, "another Inception graph than TTUR's"),
         (protocol != "table1", "samples not stretched, as Table 1's were"),
         (len(runs) < len(having) and row != FLOOR, _left_out(runs, having)),
     )
@@ -255,5 +255,5 @@ def _schedule_in_words(recipe: dict) -> str:
 
 
 def _left_out(runs: list[Run], having: list[Run]) -> str:
-    names = ", ".join(run.folder for run in having if run not in runs)
+    names = ", ".join(run.name for run in having if run not in runs)
     return f"left out, of other images or another number of them: {names}"

@@ -14,6 +14,7 @@ from tf_twostage import epoch_log, recipes
 from tf_twostage.errors import InputError
 from tf_twostage.models import two_stage
 from tf_twostage.models.gaussian_vae import GaussianVAE
+from tf_twostage.run_folder import RunFolder
 from tf_twostage.training import strategy as strategies
 from tf_twostage.training.adam import Adam
 
@@ -38,7 +39,7 @@ def fit_stage(
     steps: int,
     recipe: recipes.Recipe,
     stage: int,
-    run: pathlib.Path,
+    folder: RunFolder,
     *,
     callbacks: Sequence[keras.callbacks.Callback] = (),
     jit_compile: bool | None = None,
@@ -52,7 +53,7 @@ def fit_stage(
       steps: batches an epoch.
       recipe: the setting.
       stage: 1 or 2.
-      run: the run folder; `checkpoints/` and `stage{1,2}.csv` in it are written.
+      folder: the run folder; its checkpoint, log and TensorBoard events are written.
       callbacks: called at the end of an epoch before it is logged and checkpointed.
       jit_compile: compile the training step with XLA; None: where there is a GPU. On a CPU
         TensorFlow's own kernels are faster and there at once. Ignored under a strategy, as is
@@ -66,13 +67,13 @@ def fit_stage(
     devices.check_batch_size(recipe.batch_size)
     model.across_workers = devices.workers > 1
     compile_stage(model, steps, recipe, stage, jit_compile)
-    checkpoint = Checkpoint(run, stage)
+    checkpoint = Checkpoint(folder.checkpoint(stage))
     first_epoch = checkpoint.restore(model) // steps
     devices.check_same(first_epoch, f"epoch that stage {stage} has reached")
     writing = [
         *callbacks,
-        EpochLog(run / f"stage{stage}.csv", first_epoch),
-        keras.callbacks.TensorBoard(run / "tensorboard" / f"stage{stage}", write_graph=False),
+        EpochLog(folder.log(stage), first_epoch),
+        keras.callbacks.TensorBoard(folder.tensorboard(stage), write_graph=False),
         checkpoint,
     ]
     with contextlib.nullcontext() if devices.distributed else model.optimizer.decaying():
@@ -132,9 +133,9 @@ def steps_per_execution(steps: int, stage: int) -> int:
 class Checkpoint(keras.callbacks.Callback):
     """Weights and optimiser after every epoch, in one file that is replaced atomically."""
 
-    def __init__(self, run: pathlib.Path, stage: int):
+    def __init__(self, path: pathlib.Path):
         super().__init__()
-        self.path = run / "checkpoints" / f"stage{stage}.training.weights.h5"
+        self.path = path
 
     def restore(self, model: keras.Model) -> int:
         """Loads the checkpoint if there is one; returns how many steps it has trained."""
@@ -144,10 +145,6 @@ class Checkpoint(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         two_stage.save_weights(self.model, self.path)
-
-    def remove(self) -> None:
-        """Deletes the checkpoint: the stage has finished and its weights are saved."""
-        self.path.unlink(missing_ok=True)
 
 
 class DivergenceGuard(keras.callbacks.Callback):

@@ -1,17 +1,16 @@
 """q(z|x) of every training image, from which the second stage draws its data."""
 
-import pathlib
-
 import numpy as np
 
 from tf_twostage.data.storage import Array, Storage, write_npy
 from tf_twostage.models.networks import Posterior
 from tf_twostage.models.two_stage import INFERENCE_BATCH, TwoStageVAE
+from tf_twostage.run_folder import RunFolder
 from tf_twostage.training import strategy
 
 
 def stored_or_encoded(
-    folder: pathlib.Path,
+    folder: RunFolder,
     model: TwoStageVAE,
     images: Array,
     storage: Storage,
@@ -22,7 +21,7 @@ def stored_or_encoded(
     To be called by all workers, which share the encoding; the chief alone writes.
 
     Args:
-      folder: holds posterior_mean.npy and posterior_stddev.npy.
+      folder: the run folder.
       model: stage 1 trained.
       images: uint8 [N, H, W, C].
       storage: where the arrays go.
@@ -31,7 +30,7 @@ def stored_or_encoded(
     Raises:
       InputError: some workers see the files and others do not.
     """
-    paths = [folder / f"posterior_{name}.npy" for name in Posterior._fields]
+    paths = [folder.posterior(name) for name in Posterior._fields]
     stored = all(path.exists() for path in paths)
     devices.check_same(int(stored), f"presence of {paths[0].name}")
     if stored:

@@ -1,0 +1,148 @@
+"""Trains, scores and exports the two-stage VAE of "Diagnosing and Enhancing VAE Models".
+
+  python run_experiments.py                                    the built-in images, some minutes
+  python run_experiments.py --dataset fashion_mnist --recipe quick
+  python run_experiments.py --dataset celeba --stage both      the paper's setting
+  python run_experiments.py --dataset path/to/images --dry_run
+  python run_experiments.py --dataset all --gamma learned,fixed --trials 10     Table 1
+
+A run that was stopped goes on where it was when the same command is given again.
+"""
+
+import dataclasses
+import sys
+
+from absl import app, flags
+
+from tf_twostage import recipes
+from tf_twostage.errors import InputError
+from tf_twostage.experiment.options import Options
+from tf_twostage.quiet import plain_messages, quiet_import
+
+FLAGS = flags.FLAGS
+
+# --- what to train ---------------------------------------------------------------------------
+flags.DEFINE_string(
+    "dataset",
+    "manifold",
+    "manifold | mnist | fashion_mnist | cifar10 | celeba | a folder of images | an .npz of uint8 "
+    "[N, H, W, C] | tfds:NAME, prepared by TensorFlow Datasets; several with commas between them; "
+    "all: the paper's four.",
+)
+flags.DEFINE_enum("stage", "both", ["1", "2", "both"], "The stage to train.")
+flags.DEFINE_enum(
+    "recipe",
+    None,
+    list(recipes.RECIPES),
+    "Whose setting; by default paper, for the built-in manifold quick.",
+)
+flags.DEFINE_list("gamma", [], "learned | fixed, or both: learned,fixed.")
+flags.DEFINE_list("likelihood", [], "gaussian | bernoulli (cross-entropy), or both.")
+flags.DEFINE_float("epochs_scale", 1.0, "Fraction of the recipe's epochs to train.")
+flags.DEFINE_integer("seed", 0, "Fixes data order, weights, noise and samples.", lower_bound=0)
+flags.DEFINE_integer("trials", 1, "Seeds seed, seed + 1, ...: a trial each.", lower_bound=1)
+
+# --- where from, where to --------------------------------------------------------------------
+flags.DEFINE_string("output_dir", "runs", "Where run folders go.")
+flags.DEFINE_string("data_dir", None, "Where TensorFlow Datasets keeps its sets.")
+flags.DEFINE_string("celeba_dir", None, "CelebA's own files, in place of TensorFlow Datasets'.")
+flags.DEFINE_integer(
+    "image_size",
+    None,
+    "Resize the middle square of each image to this many pixels a side (folders and tfds:NAME).",
+    lower_bound=1,
+)
+flags.DEFINE_float(
+    "memory_gb",
+    None,
+    "Images and posteriors beyond so many GB stay in files in --output_dir, read batch by batch; "
+    "by default half of this machine's memory.",
+    lower_bound=0,
+)
+
+# --- how to score ----------------------------------------------------------------------------
+flags.DEFINE_enum("fid", None, ["on", "off"], "Measure FIDs; by default on the paper's data sets.")
+flags.DEFINE_string("inception", None, "Path of TTUR's Inception graph; by default found by fid.")
+flags.DEFINE_integer("fid_dims", 2048, "Width of the Inception features: 2048 | 768 | 192 | 64.")
+flags.DEFINE_integer("fid_images", 10_000, "Images on either side of an FID.", lower_bound=2)
+
+# --- on what to run --------------------------------------------------------------------------
+flags.DEFINE_enum(
+    "strategy",
+    "auto",
+    ["auto", "none", "mirrored", "multiworker"],
+    "The devices that share a batch: auto (all GPUs where there are several), none (one device), "
+    "mirrored (this machine's), multiworker (those of the environment variable TF_CONFIG).",
+)
+flags.DEFINE_bool("jit_compile", None, "Compile training with XLA; by default on a GPU only.")
+flags.DEFINE_bool("deterministic", False, "TensorFlow's deterministic ops: GPUs repeat bits too.")
+
+# --- instead of training ---------------------------------------------------------------------
+flags.DEFINE_bool("dry_run", False, "Print the whole plan, what is done and left, and stop.")
+flags.DEFINE_string("table1", None, "Rebuild Table 1 from the runs in this folder, and stop.")
+
+for _name, _choices in (("gamma", recipes.GAMMAS), ("likelihood", recipes.LIKELIHOODS)):
+    flags.register_validator(
+        _name,
+        lambda given, choices=_choices: set(given) <= set(choices),
+        f"choose from {', '.join(_choices)}",
+    )
+
+
+def _define_overrides() -> list[str]:
+    """Defines a flag for every value of a recipe, unset by default; returns their names."""
+    define = {int: flags.DEFINE_integer, float: flags.DEFINE_float, bool: flags.DEFINE_bool}
+    names = ["network"]
+    flags.DEFINE_enum("network", None, recipes.NETWORKS, "Overrides the recipe's network.")
+    for field in dataclasses.fields(recipes.Recipe):
+        if field.type in define:
+            define[field.type](field.name, None, f"Overrides the recipe's {field.name}.")
+            names.append(field.name)
+    return names
+
+
+OVERRIDES = _define_overrides()
+
+
+def options() -> Options:
+    """The flags, parsed."""
+    names = [field.name for field in dataclasses.fields(Options) if field.name in FLAGS]
+    values = {name: FLAGS[name].value for name in names}
+    values |= {name: tuple(values[name]) for name in ("gamma", "likelihood")}
+    overrides = {name: FLAGS[name].value for name in OVERRIDES}
+    given = {name: value for name, value in overrides.items() if value is not None}
+    return Options(overrides=given, **values)
+
+
+def main(argv: list[str]) -> None:
+    """Does what the flags say; every mistake is one line and exit code 1."""
+    if len(argv) > 1:
+        sys.exit(f"error: unexpected argument {argv[1]!r}: every option is a flag, see --help")
+    try:
+        _run()
+    except InputError as error:
+        sys.exit(f"error: {error}")
+    except KeyboardInterrupt:
+        print("\nstopped: the same command goes on from the last finished epoch", file=sys.stderr)
+        sys.exit(130)
+
+
+def _run() -> None:
+    if FLAGS.table1:
+        from tf_twostage.reporting import table1
+
+        print(table1.rebuild(FLAGS.table1))
+        return
+    with quiet_import():  # TensorFlow: seconds that --help and a wrong flag do not wait for
+        from tf_twostage.experiment import sweep
+    plain_messages()
+    sweep.run(options())
+
+
+def console_script() -> None:
+    """The whole program."""
+    # absl's --help shows the docstring of the main module, and the flags that are key to it.
+    sys.modules["__main__"].__doc__ = __doc__
+    for flag in FLAGS.flags_by_module_dict()[__name__]:
+        FLAGS.register_key_flag_for_module(sys.argv[0], flag)
+    app.run(main)

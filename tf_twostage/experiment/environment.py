@@ -1,0 +1,48 @@
+"""Versions, devices, command line and git commit of this process, for `config.json`."""
+
+import os
+import pathlib
+import platform
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+
+def environment() -> dict:
+    """What a result may depend on besides the setting."""
+    return {
+        "argv": sys.argv,
+        "git_commit": _git_commit(),
+        "python": platform.python_version(),
+        "tensorflow": tf.__version__,
+        "keras": keras.__version__,
+        "numpy": np.__version__,
+        "cpu": f"{_cpu_name()}, {os.cpu_count()} cores",
+        "devices": [device.name for device in tf.config.list_physical_devices()],
+    }
+
+
+def _git_commit() -> str | None:
+    """The commit of this checkout, with '+' where files differ from it; None outside git."""
+    here = pathlib.Path(__file__).parent
+    try:
+        answers = [
+            subprocess.run(
+                ["git", "-C", here, *words], capture_output=True, text=True, timeout=5, check=True
+            ).stdout.strip()
+            for words in (["rev-parse", "HEAD"], ["status", "--porcelain", "-uno"])
+        ]
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return answers[0] + ("+" if answers[1] else "")
+
+
+def _cpu_name() -> str:
+    try:
+        lines = pathlib.Path("/proc/cpuinfo").read_text().splitlines()
+        return next(line.split(":", 1)[1].strip() for line in lines if "model name" in line)
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()

@@ -1,0 +1,171 @@
+"""The plan: command line -> settings -> trials. Everything that is decided is decided here.
+
+A setting is a recipe on one data set; its trials differ by their seed. Plans go to a trial's own
+process as they are, so nothing here imports TensorFlow.
+"""
+
+import dataclasses
+import itertools
+import os
+import pathlib
+from collections.abc import Iterator
+
+from tf_twostage import recipes
+from tf_twostage.data import sources
+from tf_twostage.data.sources import Source
+from tf_twostage.data.splits import Outline
+from tf_twostage.errors import InputError
+from tf_twostage.evaluation.fid_spec import FidSpec
+from tf_twostage.experiment.options import Options
+from tf_twostage.run_folder import RunFolder
+
+_IN_THE_NAME = ("network", "gamma", "likelihood")  # these say themselves in a setting's name
+
+
+@dataclasses.dataclass(frozen=True)
+class Setting:
+    """One recipe on one data set: what its trials share."""
+
+    options: Options
+    dataset: str  # one name, or one path
+    stages: tuple[int, ...]  # to train
+    overrides: dict  # what differs from the recipe as it stands, the schedule's scale aside
+    source: Source
+    outline: Outline
+    recipe: recipes.Recipe
+
+    @property
+    def changes(self) -> dict:
+        """What differs from the recipe as it stands."""
+        scale = self.options.epochs_scale
+        return self.overrides | ({} if scale == 1 else {"epochs_scale": scale})
+
+    @property
+    def path(self) -> pathlib.Path:
+        """`<output_dir>/<dataset>/<recipe>-<network>-<gamma>[+override=value...]`."""
+        recipe = self.recipe
+        kind = recipe.gamma if recipe.likelihood == "gaussian" else recipe.likelihood
+        changed = [f"+{k}={v}" for k, v in sorted(self.changes.items()) if k not in _IN_THE_NAME]
+        root = pathlib.Path(self.options.output_dir).expanduser()
+        name = f"{recipe.name}-{recipe.network}-{kind}{''.join(changed)}"
+        return root / self.source.run_name / name
+
+    @property
+    def fid(self) -> FidSpec | None:
+        """How FIDs are measured; None where they are not. By default on the paper's data sets."""
+        options = self.options
+        wanted = options.fid == "on" if options.fid else self.dataset in recipes.PAPER_DATASETS
+        note = "through JPEG" if self.recipe.jpeg else ""
+        spec = (options.inception, options.fid_dims, self.recipe.fid_protocol, options.fid_images)
+        return FidSpec(*spec, note) if wanted else None
+
+    @property
+    def plans(self) -> list["Plan"]:
+        """A plan for each trial."""
+        return [Plan(self, number) for number in range(self.options.trials)]
+
+    def check(self) -> None:
+        """Raises `InputError` where this recipe cannot be trained on these images."""
+        from tf_twostage.models import networks
+
+        networks.check_image_shape(self.recipe.network, tuple(self.outline.image_shape))
+        images, batch = self.outline.train_images, self.recipe.batch_size
+        if images < batch:
+            raise InputError(
+                f"{self.dataset} has {images} training images, fewer than one batch of {batch}: "
+                "give more images or a smaller --batch_size"
+            )
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """One trial of a setting."""
+
+    setting: Setting
+    number: int
+
+    @property
+    def options(self) -> Options:
+        """The command line."""
+        return self.setting.options
+
+    @property
+    def recipe(self) -> recipes.Recipe:
+        """The setting's recipe."""
+        return self.setting.recipe
+
+    @property
+    def seed(self) -> int:
+        """Fixes weights, order, noise and samples."""
+        return self.options.seed + self.number
+
+    @property
+    def folder(self) -> RunFolder:
+        """Where the trial's files go."""
+        return RunFolder(self.setting.path / f"trial_{self.number:03d}")
+
+
+def make(options: Options) -> list[Setting]:
+    """Every setting that the command line asks for: each data set with each kind of VAE.
+
+    Raises:
+      InputError: an unknown data set, recipe or value; images that a network cannot take.
+    """
+    settings = list(_settings(options))
+    for setting in settings:
+        setting.check()
+    return settings
+
+
+def _settings(options: Options) -> Iterator[Setting]:
+    kinds = _kinds(options)
+    for name in dataset_names(options.dataset):
+        source = sources.find(
+            name,
+            data_dir=options.data_dir,
+            celeba_dir=options.celeba_dir,
+            image_size=options.image_size,
+        )
+        outline = source.outline()
+        for kind in kinds:
+            overrides = options.overrides | kind
+            recipe = recipes.get(
+                options.recipe or recipes.default_name(name),
+                name,
+                outline.train_images,
+                epochs_scale=options.epochs_scale,
+                **overrides,
+            )
+            stages = _stages(options, kind, len(kinds))
+            yield Setting(options, name, stages, overrides, source, outline, recipe)
+
+
+def dataset_names(text: str) -> list[str]:
+    """`all`, or names with commas between them; the path of an existing file or folder is one."""
+    if text == "all":
+        return list(recipes.PAPER_DATASETS)
+    if os.path.exists(os.path.expanduser(text)):
+        return [text]
+    names = [name.strip() for name in text.split(",")]
+    return list(dict.fromkeys(name for name in names if name)) or [text]
+
+
+def _kinds(options: Options) -> list[dict]:
+    """Overrides of each kind of VAE; a cross-entropy has no gamma, so it comes once."""
+    pairs = itertools.product(options.likelihood or (None,), options.gamma or (None,))
+    kinds = []
+    for likelihood, gamma in pairs:
+        gamma = None if likelihood == "bernoulli" else gamma
+        kind = {"likelihood": likelihood, "gamma": gamma}
+        kind = {name: value for name, value in kind.items() if value is not None}
+        if kind not in kinds:
+            kinds.append(kind)
+    return kinds
+
+
+def _stages(options: Options, kind: dict, kinds: int) -> tuple[int, ...]:
+    """Among several kinds of VAE only the one with learned gamma has a second stage in Table 1."""
+    learned = kind.get("gamma") != "fixed" and kind.get("likelihood") != "bernoulli"
+    if kinds > 1 and options.stage == "both" and not learned:
+        return (1,)
+    return options.stages
