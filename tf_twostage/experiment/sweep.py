@@ -8,7 +8,7 @@ from tf_twostage.evaluation import scores
 from tf_twostage.experiment import console, lock, progress, settings, trial, trial_process
 from tf_twostage.experiment.settings import Options
 from tf_twostage.reporting import table1
-from tf_twostage.training import strategy
+from tf_twostage.training import cluster
 
 __all__ = ["Options", "run"]
 
@@ -34,7 +34,7 @@ def run(options: Options) -> dict:
     if measuring:  # the graph and the width are those of all
         one = measuring[0]
         scores.check_fid(settings.fid_setting(one, settings.recipe_of(one)))
-    writes = strategy.writes(options.strategy)
+    writes = cluster.is_chief(options.strategy)
     with lock.locked(options.output_dir) if writes else contextlib.nullcontext():
         if len(trials) == 1:
             metrics, failed = trial.run(trials[0]), []

@@ -18,7 +18,9 @@ from tf_twostage.models.networks import Posterior
 from tf_twostage.models.two_stage import TwoStageVAE, as_float, stage_weights
 from tf_twostage.reporting import figures, report
 from tf_twostage.run_folder import RunFolder, environment
-from tf_twostage.training import fit, posteriors, strategy
+from tf_twostage.training import cluster, fit, posteriors
+from tf_twostage.training.checkpoint import Checkpoint
+from tf_twostage.training.devices import Devices
 
 GRID = 64  # images in a grid of samples
 PAIRS = 32  # originals with their reconstructions
@@ -40,11 +42,11 @@ def run(options: settings.Options) -> dict:
         return RunFolder(status.path).read("metrics.json")
     if options.deterministic:
         make_deterministic(options.seed)
-    devices = strategy.choose(options.strategy)
+    devices = Devices.choose(options.strategy)
     devices.check_batch_size(recipe.batch_size)
     storage = settings.storage(options)
     dataset = datasets.load(**settings.source(options), jpeg=recipe.jpeg, storage=storage)
-    with devices.losing_workers():
+    with cluster.losing_workers(devices.workers):
         return Trial(options, recipe, dataset, devices, storage).run()
 
 
@@ -63,7 +65,7 @@ class Trial:
         options: settings.Options,
         recipe: recipes.Recipe,
         dataset: datasets.Dataset,
-        devices: strategy.Devices,
+        devices: Devices,
         storage: Storage,
     ):
         self.options = options
@@ -137,31 +139,27 @@ class Trial:
         print(
             f"stage {stage}: {console.schedule_in_words(self.recipe.schedule(stage))}", flush=True
         )
-        model = self.model.stage(stage)
-        steps = batches.steps_per_epoch(len(self.dataset.train), self.recipe.batch_size)
         fit.fit_stage(
-            model,
+            self.model.stage(stage),
             self.batches(stage),
-            steps,
             self.recipe,
-            stage,
             self.path,
+            devices=self.devices,
             callbacks=[SampleGrids(self, stage)],
             jit_compile=self.options.jit_compile,
         )
         self.model.trained.add(stage)
         if self.devices.is_chief:
             self.model.save_stage(self.path, stage)
-            fit.Checkpoint(self.path, stage).remove()
+            Checkpoint(self.path, stage).remove()
 
-    def batches(self, stage: int) -> fit.Batches:
-        """The stream of training batches of a stage."""
-        size, part = self.recipe.batch_size, self.devices.part
+    def batches(self, stage: int) -> batches.Batches:
+        """The training batches of a stage."""
+        size = self.recipe.batch_size
         if stage == 1:
-            images, kappa = self.dataset.train, self.recipe.latent_dim
-            return lambda epoch: batches.image_batches(images, size, kappa, self.seed, epoch, part)
-        mean, stddev = self.posterior
-        return lambda epoch: batches.latent_batches(mean, stddev, size, self.seed, epoch, part)
+            kappa = self.recipe.latent_dim
+            return batches.ImageBatches(self.dataset.train, size, kappa, self.seed)
+        return batches.LatentBatches(*self.posterior, size, self.seed)
 
     @functools.cached_property
     def posterior(self) -> Posterior:
