@@ -25,7 +25,7 @@ def stream(count: int):
 
     images = in_memory((count, 28, 28, 1))
     images[...] = 7
-    iterator = iter(batches.image_batches(images, 100, 64, 0))
+    iterator = iter(batches.ImageBatches(images, 100, 64, seed=0).stream())
     return lambda steps: [next(iterator) for _ in range(steps)]
 
 

@@ -41,7 +41,8 @@ def job(path: pathlib.Path, memory_gb: float) -> dict:
     from tf_twostage.data import batches, datasets
     from tf_twostage.data.storage import GB, FileRows, Storage
     from tf_twostage.models.two_stage import TwoStageVAE
-    from tf_twostage.training import fit, posteriors, strategy
+    from tf_twostage.training import fit, posteriors
+    from tf_twostage.training.devices import Devices
 
     clock = [time.perf_counter()]
 
@@ -56,7 +57,7 @@ def job(path: pathlib.Path, memory_gb: float) -> dict:
         if name == "cold" and isinstance(images, FileRows):
             os.fsync(images._file.fileno())
             os.posix_fadvise(images._file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
-        stream = iter(batches.image_batches(images, BATCH, KAPPA, seed=0, first_epoch=len(name)))
+        stream = iter(batches.ImageBatches(images, BATCH, KAPPA, seed=0).stream(len(name)))
         next(stream)
         lap()
         for _ in range(BATCHES):
@@ -64,8 +65,8 @@ def job(path: pathlib.Path, memory_gb: float) -> dict:
         found[f"batch_{name}"] = lap() / BATCHES
     recipe = recipes.get("paper", "cifar10", len(images))
     model = TwoStageVAE(recipe, images.shape[1:])
-    fit.compile_stage(model.stage1, STEPS, recipe, 1)
-    data = batches.image_batches(images, BATCH, KAPPA, seed=0)
+    fit.compile_stage(model.stage1, STEPS, recipe, 1, Devices())
+    data = batches.ImageBatches(images, BATCH, KAPPA, seed=0).stream()
     with model.stage1.optimizer.decaying():
         model.stage1.fit(data, steps_per_epoch=10, verbose=0)
         lap()
@@ -74,9 +75,9 @@ def job(path: pathlib.Path, memory_gb: float) -> dict:
     model.stage1.compile(optimizer=None)
     found["peak_training_mb"] = measure.peak_memory()
     lap()
-    mean, stddev = posteriors.encode(model, images, storage, strategy.choose("none"))
+    mean, stddev = posteriors.encode(model, images, storage, Devices())
     found["encode"] = lap()
-    stream = iter(batches.latent_batches(mean, stddev, BATCH, seed=0))
+    stream = iter(batches.LatentBatches(mean, stddev, BATCH, seed=0).stream())
     next(stream)
     lap()
     for _ in range(BATCHES):

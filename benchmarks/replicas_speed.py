@@ -28,19 +28,20 @@ def measure(count: int, side: int, steps: int) -> None:
     from tf_twostage import recipes
     from tf_twostage.data import batches
     from tf_twostage.models.two_stage import TwoStageVAE
-    from tf_twostage.training import fit, strategy
+    from tf_twostage.training import fit
+    from tf_twostage.training.devices import Devices
 
     cpu = tf.config.list_physical_devices("CPU")[0]
     logical = [tf.config.LogicalDeviceConfiguration()] * max(1, count)
     tf.config.set_logical_device_configuration(cpu, logical)
-    devices = strategy.choose("mirrored" if count else "none")
+    devices = Devices.choose("mirrored" if count else "none")
     shape = (side, side, 3 if side == 64 else 1)
     recipe = recipes.get("paper", "celeba" if side == 64 else "mnist", 60_000)
     images = np.random.default_rng(0).integers(0, 256, (1000, *shape), dtype=np.uint8)
     with devices.strategy.scope():
         model = TwoStageVAE(recipe, shape, synchronized=devices.replicas > 1).stage1
-    fit.compile_stage(model, 1, recipe, 1, jit_compile=False)
-    stream = batches.image_batches(images, recipe.batch_size, recipe.latent_dim, 0)
+    fit.compile_stage(model, 1, recipe, 1, devices, jit_compile=False)
+    stream = batches.ImageBatches(images, recipe.batch_size, recipe.latent_dim, seed=0).stream()
     ends, start = [], time.perf_counter()
 
     def end(batch, logs):

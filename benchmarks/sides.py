@@ -57,12 +57,8 @@ def _batches(stage: int, shape: tuple[int, ...], recipe):
     from tf_twostage.data import batches
 
     if stage == 1:
-        images = _images(shape)
-        return lambda epoch: batches.image_batches(
-            images, recipe.batch_size, recipe.latent_dim, 0, epoch
-        )
-    mean, stddev = _posterior()
-    return lambda epoch: batches.latent_batches(mean, stddev, recipe.batch_size, 0, epoch)
+        return batches.ImageBatches(_images(shape), recipe.batch_size, recipe.latent_dim, seed=0)
+    return batches.LatentBatches(*_posterior(), recipe.batch_size, seed=0)
 
 
 def plain_keras(stage: int, shape: tuple[int, ...]):
@@ -71,7 +67,7 @@ def plain_keras(stage: int, shape: tuple[int, ...]):
 
     recipe, model = _model(stage, shape)
     model.compile(keras.optimizers.Adam(1e-4, epsilon=1e-8))
-    data = _batches(stage, shape, recipe)(0)
+    data = _batches(stage, shape, recipe).stream()
     return lambda steps: model.fit(data, steps_per_epoch=steps, verbose=0)
 
 
@@ -79,22 +75,23 @@ def ours(stage: int, shape: tuple[int, ...], epoch: int = EPOCH, **values):
     """A stage as `fit.fit_stage` trains it, `steps` steps with the callbacks of every step."""
     import keras
 
-    from tf_twostage.training import fit
+    from tf_twostage.training import callbacks, fit
+    from tf_twostage.training.devices import Devices
 
     recipe, model = _model(stage, shape, **values)
-    data = _batches(stage, shape, recipe)(0)
-    fit.compile_stage(model, epoch, recipe, stage)
+    data = _batches(stage, shape, recipe).stream()
+    fit.compile_stage(model, epoch, recipe, stage, Devices())
     per_call = fit.steps_per_execution(epoch, stage)
     folder = pathlib.Path(tempfile.mkdtemp())
-    callbacks = [
-        fit.DivergenceGuard(stage),
-        fit.EpochFacts(),
+    watching = [
+        callbacks.DivergenceGuard(stage),
+        callbacks.EpochFacts(),
         keras.callbacks.TensorBoard(folder, write_graph=False),
     ]
 
     def run(steps: int) -> None:
         steps = max(per_call, steps)
         with model.optimizer.decaying():
-            model.fit(data, steps_per_epoch=steps, verbose=0, callbacks=callbacks)
+            model.fit(data, steps_per_epoch=steps, verbose=0, callbacks=watching)
 
     return run

@@ -18,14 +18,15 @@ def job(name: str) -> None:
     from tf_twostage.data.storage import in_memory
     from tf_twostage.models.two_stage import TwoStageVAE
     from tf_twostage.training import fit
+    from tf_twostage.training.devices import Devices
 
     shape, count, _ = CASES[name]
     images = in_memory((count, *shape))
     images[...] = np.random.default_rng(0).integers(0, 256, (1, *shape), dtype=np.uint8)
     recipe = recipes.get("paper", name, count)
     model = TwoStageVAE(recipe, shape).stage1
-    fit.compile_stage(model, 1, recipe, 1)
-    data = batches.image_batches(images, recipe.batch_size, recipe.latent_dim, 0)
+    fit.compile_stage(model, 1, recipe, 1, Devices())
+    data = batches.ImageBatches(images, recipe.batch_size, recipe.latent_dim, seed=0).stream()
     with model.optimizer.decaying():
         model.fit(data, steps_per_epoch=1, verbose=0)
         print("first step", flush=True)

@@ -107,10 +107,11 @@ def test_batches_from_a_file_are_those_from_memory(rows, tmp_path):
     stddev = np.abs(mean) + 1
     files = [in_file(array, tmp_path) for array in (mean, stddev)]
     pairs = [
-        (batches.image_batches(IMAGES, 50, 5, 3), batches.image_batches(rows, 50, 5, 3)),
-        (batches.latent_batches(mean, stddev, 50, 3), batches.latent_batches(*files, 50, 3)),
+        (batches.ImageBatches(IMAGES, 50, 5, 3), batches.ImageBatches(rows, 50, 5, 3)),
+        (batches.LatentBatches(mean, stddev, 50, 3), batches.LatentBatches(*files, 50, 3)),
     ]
     for memory, file in pairs:
+        memory, file = memory.stream(), file.stream()
         assert file.element_spec == memory.element_spec
         for one, other in zip(memory.take(9), file.take(9), strict=True):  # two epochs and more
             np.testing.assert_array_equal(one["x"], other["x"])

@@ -1,4 +1,4 @@
-"""Trains a small first stage on several logical CPUs; a process of its own for test_strategy.py.
+"""Trains a small first stage on several logical CPUs; a process of its own for test_devices.py.
 
   python tests/helpers/replicas.py OUT FLOATX COUNT [RUN]
 
@@ -25,7 +25,8 @@ from tf_twostage import recipes
 from tf_twostage.data import batches, manifold
 from tf_twostage.models.two_stage import TwoStageVAE
 from tf_twostage.run_folder import RunFolder
-from tf_twostage.training import fit, strategy
+from tf_twostage.training import fit
+from tf_twostage.training.devices import Devices
 
 RECIPE = dataclasses.replace(
     recipes.get("paper", "mnist", 1000, latent_dim=4, second_stage_width=16, batch_size=20),
@@ -53,16 +54,26 @@ class StepLosses(keras.callbacks.Callback):
         self.rows.append([float(results[name]) for name in names])
 
 
-def make_devices(count: int) -> strategy.Devices:
+class Batches(batches.ImageBatches):
+    """In Keras' float type."""
+
+    def stream(self, first_epoch=0, part=batches.WHOLE):
+        dtype = keras.config.floatx()
+        return (
+            super()
+            .stream(first_epoch, part)
+            .map(lambda batch: {k: tf.cast(v, dtype) for k, v in batch.items()})
+        )
+
+
+def make_devices(count: int) -> Devices:
     """The first `count` logical CPUs, mirrored; 0: no strategy."""
     if not count:
-        return strategy.choose("none")
-    return strategy.Devices(
-        tf.distribute.MirroredStrategy([f"/cpu:{index}" for index in range(count)])
-    )
+        return Devices()
+    return Devices(tf.distribute.MirroredStrategy([f"/cpu:{index}" for index in range(count)]))
 
 
-def make_model(devices: strategy.Devices) -> TwoStageVAE:
+def make_model(devices: Devices) -> TwoStageVAE:
     with devices.strategy.scope():
         return TwoStageVAE(RECIPE, SHAPE, SEED, devices.replicas > 1, devices.predict)
 
@@ -74,22 +85,15 @@ def images() -> np.ndarray:
 def train(devices, run, *callbacks) -> tuple[TwoStageVAE, StepLosses]:
     """Trains stage 1 to its end, from what `run` holds already."""
     model, losses = make_model(devices), StepLosses()
-    dtype = keras.config.floatx()
-    pixels = images()
-
-    def stream(epoch):
-        data = batches.image_batches(pixels, RECIPE.batch_size, RECIPE.latent_dim, SEED, epoch)
-        return data.map(lambda batch: {k: tf.cast(v, dtype) for k, v in batch.items()})
-
-    chosen, folder = [losses, *callbacks], RunFolder(run)
+    data = Batches(images(), RECIPE.batch_size, RECIPE.latent_dim, SEED)
+    chosen = [losses, *callbacks]
     with mock.patch.object(fit, "steps_per_execution", return_value=1):  # log every step
         fit.fit_stage(
             model.stage1,
-            stream,
-            STEPS,
+            data,
             RECIPE,
-            1,
-            folder,
+            RunFolder(run),
+            devices=devices,
             callbacks=chosen,
             jit_compile=False,
         )
@@ -100,7 +104,7 @@ def weights(model: TwoStageVAE) -> dict[str, np.ndarray]:
     return {variable.path: variable.numpy() for variable in model.stage1.weights}
 
 
-def spread(devices: strategy.Devices, model: TwoStageVAE) -> float:
+def spread(devices: Devices, model: TwoStageVAE) -> float:
     """The largest difference between two replicas' copies of a variable."""
     gaps = [0.0]
     for variable in model.stage1.variables:

@@ -13,6 +13,9 @@ from tf_twostage.errors import InputError
 from tf_twostage.models.two_stage import TwoStageVAE
 from tf_twostage.run_folder import RunFolder
 from tf_twostage.training import fit
+from tf_twostage.training.callbacks import DivergedError
+from tf_twostage.training.checkpoint import Checkpoint
+from tf_twostage.training.devices import Devices
 
 RECIPE = recipes.get(
     "paper", "mnist", 1000, latent_dim=3, second_stage_width=16, batch_size=10, learning_rate=1e-3
@@ -20,7 +23,6 @@ RECIPE = recipes.get(
 RECIPE = dataclasses.replace(RECIPE, stage2_epochs=4, stage2_halve_every=2)
 MEAN = np.random.default_rng(0).normal(size=(50, 3)).astype("float32")
 STDDEV = np.full_like(MEAN, 0.1)
-STEPS = 5
 
 
 class Stop(keras.callbacks.Callback):
@@ -42,11 +44,10 @@ def train(run, *callbacks, recipe=RECIPE, mean=MEAN):
     model = TwoStageVAE(recipe, (4, 4, 1), seed=1).stage2
     fit.fit_stage(
         model,
-        lambda epoch: batches.latent_batches(mean, STDDEV, 10, 1, epoch),
-        STEPS,
+        batches.LatentBatches(mean, STDDEV, 10, seed=1),
         recipe,
-        2,
         RunFolder(run),
+        devices=Devices(),
         callbacks=callbacks,
         jit_compile=False,
     )
@@ -109,8 +110,8 @@ def test_resume_takes_back_an_epoch_that_was_logged_but_not_saved(tmp_path, monk
             raise KeyboardInterrupt
         original(self, epoch, logs)
 
-    original = fit.Checkpoint.on_epoch_end
-    monkeypatch.setattr(fit.Checkpoint, "on_epoch_end", killed)
+    original = Checkpoint.on_epoch_end
+    monkeypatch.setattr(Checkpoint, "on_epoch_end", killed)
     with pytest.raises(KeyboardInterrupt):
         train(tmp_path)
     assert epoch_log.read_log(tmp_path / "stage2.csv")["epoch"] == [1, 2, 3]
@@ -146,9 +147,7 @@ def test_a_nan_stops_the_run_names_the_term_and_keeps_the_last_good_checkpoint(t
     train(tmp_path, recipe=dataclasses.replace(RECIPE, stage2_epochs=1))
     path = tmp_path / "checkpoints" / "stage2.training.weights.h5"
     good = path.read_bytes()
-    with pytest.raises(
-        fit.DivergedError, match=r"stage 2 diverged.* (kl|reconstruction) term is nan"
-    ):
+    with pytest.raises(DivergedError, match=r"stage 2 diverged.* (kl|reconstruction) term is nan"):
         train(tmp_path, mean=np.full_like(MEAN, np.nan))
     assert path.read_bytes() == good
 

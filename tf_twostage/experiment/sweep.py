@@ -9,7 +9,7 @@ from tf_twostage.experiment import plan as plans
 from tf_twostage.experiment.options import Options
 from tf_twostage.experiment.plan import Plan
 from tf_twostage.reporting import table1
-from tf_twostage.training import strategy
+from tf_twostage.training import cluster
 
 
 def run(options: Options) -> dict:
@@ -32,7 +32,7 @@ def run(options: Options) -> dict:
     for spec in {setting.fid for setting in settings if setting.fid}:
         spec.check()
     trials = [plan for setting in settings for plan in setting.plans]
-    writes = strategy.writes(options.strategy)
+    writes = cluster.is_chief(options.strategy)
     with lock.locked(options.output_dir) if writes else contextlib.nullcontext():
         if len(trials) == 1:
             metrics, failed = trial.run(trials[0]), []

@@ -21,8 +21,8 @@ from tf_twostage.models import export
 from tf_twostage.models.networks import Posterior
 from tf_twostage.models.two_stage import TwoStageVAE, as_float
 from tf_twostage.reporting import grids, plots, report
-from tf_twostage.training import fit, posteriors, strategy
-from tf_twostage.training.strategy import Devices
+from tf_twostage.training import cluster, fit, posteriors
+from tf_twostage.training.devices import Devices
 
 PAIRS = 32  # originals with their reconstructions
 
@@ -41,12 +41,12 @@ def run(plan: Plan) -> dict:
     options = plan.options
     if options.deterministic:
         make_deterministic(plan.seed)
-    devices = strategy.choose(options.strategy)
+    devices = Devices.choose(options.strategy)
     devices.check_batch_size(plan.recipe.batch_size)
     limit = None if options.memory_gb is None else options.memory_gb * GB
     storage = Storage(limit, os.path.expanduser(options.output_dir))
     dataset = datasets.load(plan.setting.source, jpeg=plan.recipe.jpeg, storage=storage)
-    with devices.losing_workers():
+    with cluster.losing_workers(devices.workers):
         return Trial(plan, dataset, devices, storage).run()
 
 
@@ -134,10 +134,9 @@ class Trial:
         fit.fit_stage(
             self.model.stage(stage),
             self.batches(stage),
-            batches.steps_per_epoch(len(self.dataset.train), self.recipe.batch_size),
             self.recipe,
-            stage,
             self.folder,
+            devices=self.devices,
             callbacks=[SampleGrids(self.model, stage, schedule.epochs, self.seed, self.folder)],
             jit_compile=self.plan.options.jit_compile,
         )
@@ -146,14 +145,13 @@ class Trial:
             self.model.save_stage(self.folder, stage)
             self.folder.checkpoint(stage).unlink(missing_ok=True)
 
-    def batches(self, stage: int) -> fit.Batches:
-        """The stream of training batches of a stage."""
-        size, part = self.recipe.batch_size, self.devices.part
+    def batches(self, stage: int) -> batches.Batches:
+        """The training batches of a stage."""
+        size = self.recipe.batch_size
         if stage == 1:
-            images, kappa = self.dataset.train, self.recipe.latent_dim
-            return lambda epoch: batches.image_batches(images, size, kappa, self.seed, epoch, part)
-        mean, stddev = self.posterior
-        return lambda epoch: batches.latent_batches(mean, stddev, size, self.seed, epoch, part)
+            kappa = self.recipe.latent_dim
+            return batches.ImageBatches(self.dataset.train, size, kappa, self.seed)
+        return batches.LatentBatches(*self.posterior, size, self.seed)
 
     @functools.cached_property
     def posterior(self) -> Posterior:

@@ -14,7 +14,7 @@ import replicas
 from tf_twostage.errors import InputError
 from tf_twostage.models.two_stage import TwoStageVAE
 from tf_twostage.run_folder import RunFolder
-from tf_twostage.training import strategy
+from tf_twostage.training.devices import Devices
 
 LOSS = 2  # the column; in float32 the small KL term alone differs more, which float64 explains
 
@@ -32,7 +32,7 @@ def out(tmp_path_factory):
     """One device in this process; others in processes of their own, the last of them also going
     on with the run of the one before."""
     out = tmp_path_factory.mktemp("replicas")
-    replicas.record(out, "float32-0", strategy.choose("none"))
+    replicas.record(out, "float32-0", Devices())
     run_replicas(out, "float32", 4)
     run_replicas(out, "float64", 2)
     run_replicas(out, "float64", 0, "float64-2")
@@ -77,7 +77,7 @@ def test_a_run_goes_on_with_fewer_replicas(out):
 
 @pytest.mark.slow
 def test_a_run_goes_on_with_more_replicas(tmp_path):
-    replicas.record(tmp_path, "float32-0", strategy.choose("none"))
+    replicas.record(tmp_path, "float32-0", Devices())
     run_replicas(tmp_path, "float32", 4, "float32-0")
     whole, changed = load(tmp_path, "float32-0"), load(tmp_path, "float32-0-then-4")
     losses = whole["losses"][10:]
@@ -96,19 +96,19 @@ def test_encoding_and_decoding_on_four_devices_equals_one(out):
 def test_one_device_needs_no_strategy(monkeypatch):
     monkeypatch.delenv("TF_CONFIG", raising=False)
     for name in ("auto", "none"):
-        devices = strategy.choose(name)
+        devices = Devices.choose(name)
         assert not devices.distributed
         assert (devices.replicas, devices.workers, devices.is_chief) == (1, 1, True)
 
 
 def test_a_batch_that_cannot_be_shared_is_named_with_the_replicas():
-    devices = strategy.Devices(FakeStrategy(3))
+    devices = Devices(FakeStrategy(3))
     devices.check_batch_size(99)
     with pytest.raises(InputError, match="a batch of 100 cannot be shared evenly by 3 replicas"):
         devices.check_batch_size(100)
 
 
-class Worker(strategy.Devices):
+class Worker(Devices):
     """One of two workers; they exchange arrays through `table`."""
 
     def __init__(self, index, table, barrier):
@@ -175,5 +175,5 @@ def test_wrong_choices_are_one_line(monkeypatch, name, config, message):
         text = config if isinstance(config, str) else json.dumps(config)
         monkeypatch.setenv("TF_CONFIG", text)
     with pytest.raises(InputError, match=message) as caught:
-        strategy.choose(name)
+        Devices.choose(name)
     assert "\n" not in str(caught.value)

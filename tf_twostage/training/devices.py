@@ -4,13 +4,8 @@ The batch size of a recipe is that of the global batch. Each replica trains on i
 noise included, so that the number of replicas changes nothing but rounding.
 """
 
-import contextlib
 import dataclasses
 import functools
-import gc
-import json
-import multiprocessing.pool
-import os
 from collections.abc import Callable, Iterator
 
 import keras
@@ -20,56 +15,46 @@ import tensorflow as tf
 from tf_twostage.data.storage import Array
 from tf_twostage.errors import InputError
 from tf_twostage.models import inference
+from tf_twostage.training import cluster
 
 NAMES = ("auto", "none", "mirrored", "multiworker")
-
-TF_CONFIG_EXAMPLE = (
-    '{"cluster": {"worker": ["host1:2222", "host2:2222"]}, "task": {"type": "worker", "index": 0}}'
-)
-
-
-def choose(name: str = "auto") -> "Devices":
-    """The devices to train on; for `multiworker` waits until every worker has been started.
-
-    Args:
-      name: "none": the first device. "mirrored": every GPU of this machine, without any every
-        logical CPU. "multiworker": the workers of the environment variable TF_CONFIG, to be called
-        before TensorFlow runs anything. "auto": mirrored where there are several GPUs, else none.
-
-    Raises:
-      InputError: unknown name; TF_CONFIG is missing, damaged, or left aside by "auto".
-    """
-    if name not in NAMES:
-        raise InputError(f"unknown strategy {name!r}: choose one of {', '.join(NAMES)}")
-    if name == "multiworker":
-        workers = addresses()
-        print(f"waiting for {len(workers)} workers: {', '.join(workers)}", flush=True)
-        return Devices(tf.distribute.MultiWorkerMirroredStrategy())
-    gpus = tf.config.list_logical_devices("GPU")
-    if name == "auto":
-        _refuse_a_forgotten_cluster()
-        name = "mirrored" if len(gpus) > 1 else "none"
-    if name == "none":
-        return Devices(tf.distribute.get_strategy())
-    chosen = gpus or tf.config.list_logical_devices("CPU")
-    return Devices(tf.distribute.MirroredStrategy([device.name for device in chosen]))
-
-
-def writes(name: str) -> bool:
-    """Whether this process, before it has chosen its devices, is one that writes: the chief."""
-    if name != "multiworker":
-        return True
-    workers, here = _cluster()
-    return here == workers[0]
 
 
 @dataclasses.dataclass(frozen=True)
 class Devices:
-    """A `tf.distribute` strategy, and what the program asks of it."""
+    """A `tf.distribute` strategy (by default none: one device), and what is asked of it."""
 
-    strategy: tf.distribute.Strategy
+    strategy: tf.distribute.Strategy = dataclasses.field(default_factory=tf.distribute.get_strategy)
     _functions: dict = dataclasses.field(default_factory=dict, repr=False)
     _alone: inference.Predictor = dataclasses.field(default_factory=inference.Predictor, repr=False)
+
+    @classmethod
+    def choose(cls, name: str = "auto") -> "Devices":
+        """The devices to train on; for `multiworker` waits until every worker has been started.
+
+        Args:
+          name: "none": the first device. "mirrored": every GPU of this machine, without any every
+            logical CPU. "multiworker": the workers of the environment variable TF_CONFIG, to be
+            called before TensorFlow runs anything. "auto": mirrored where there are several GPUs,
+            else none.
+
+        Raises:
+          InputError: unknown name; TF_CONFIG is missing, damaged, or left aside by "auto".
+        """
+        if name not in NAMES:
+            raise InputError(f"unknown strategy {name!r}: choose one of {', '.join(NAMES)}")
+        if name == "multiworker":
+            workers = cluster.from_environment().workers
+            print(f"waiting for {len(workers)} workers: {', '.join(workers)}", flush=True)
+            return cls(tf.distribute.MultiWorkerMirroredStrategy())
+        gpus = tf.config.list_logical_devices("GPU")
+        if name == "auto":
+            cluster.refuse_a_forgotten_cluster()
+            name = "mirrored" if len(gpus) > 1 else "none"
+        if name == "none":
+            return cls()
+        chosen = gpus or tf.config.list_logical_devices("CPU")
+        return cls(tf.distribute.MirroredStrategy([device.name for device in chosen]))
 
     @property
     def replicas(self) -> int:
@@ -110,7 +95,7 @@ class Devices:
         """This worker's share of every batch: (i, n) for the i-th of n."""
         if self.workers == 1:
             return 0, 1
-        workers, here = _cluster()
+        workers, here = cluster.from_environment()
         return workers.index(here), self.workers
 
     def share(self, batches: tf.data.Dataset) -> tf.data.Dataset:
@@ -216,20 +201,6 @@ class Devices:
             xla = "XLA and " if jit_compile else ""
             print(f"{self}: {xla}several steps an execution are off", flush=True)
 
-    @contextlib.contextmanager
-    def losing_workers(self) -> Iterator[None]:
-        """Turns the errors that the others get when a worker dies into one `InputError`."""
-        try:
-            yield
-        except _LOST as error:
-            if self.workers == 1:
-                raise
-            _close_thread_pools()
-            raise InputError(
-                f"training stopped because a worker was lost ({_first_line(error)}): start all "
-                f"{self.workers} workers again, they go on from the last finished epoch"
-            ) from None
-
     def __str__(self) -> str:
         if not self.distributed:
             return "one device"
@@ -238,79 +209,7 @@ class Devices:
         return f"{self.replicas} replicas on {self.workers} workers"
 
 
-_LOST = (
-    tf.errors.UnavailableError,
-    tf.errors.AbortedError,
-    tf.errors.CancelledError,
-    tf.errors.DeadlineExceededError,
-    tf.errors.InternalError,
-    tf.errors.UnknownError,
-    tf.errors.FailedPreconditionError,
-)
-
-
-def _close_thread_pools() -> None:
-    """TensorFlow leaves one open when a collective fails, which would complain at exit."""
-    for found in gc.get_objects():
-        if type(found) is multiprocessing.pool.ThreadPool:
-            found.close()
-
-
-def _first_line(error: tf.errors.OpError) -> str:
-    lines = [line.strip() for line in error.message.splitlines()]
-    telling = [line for line in lines if line.startswith("Collective ops is aborted by")]
-    return f"{type(error).__name__}: {(telling or lines or [''])[0][:200]}"
-
-
-def addresses() -> list[str]:
-    """The workers of TF_CONFIG, `host:port` each, the chief first.
-
-    Raises:
-      InputError: it is missing or is not such a description.
-    """
-    return _cluster()[0]
-
-
-def _cluster() -> tuple[list[str], str]:
-    """The workers of TF_CONFIG, and which of them this process is."""
-    text = os.environ.get("TF_CONFIG")
-    if not text:
-        raise InputError(
-            f"--strategy multiworker needs the environment variable TF_CONFIG, "
-            f"on the first of two machines for instance {TF_CONFIG_EXAMPLE}"
-        )
-    try:
-        config = json.loads(text)
-        cluster, task = config["cluster"], config["task"]
-        workers = [*cluster.get("chief", []), *cluster["worker"]]
-        here = cluster[task["type"]][int(task["index"])]
-    except (ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
-        raise InputError(
-            f"TF_CONFIG is not understood ({type(error).__name__}: {error}); "
-            f"an example: {TF_CONFIG_EXAMPLE}"
-        ) from None
-    if here not in workers:
-        raise InputError(
-            f"TF_CONFIG has a task of type {task['type']!r}: use chief and worker only"
-        )
-    return workers, here
-
-
-def _refuse_a_forgotten_cluster() -> None:
-    """Several workers that each train alone would overwrite each other's run folder."""
-    if os.environ.get("TF_CONFIG") and len(addresses()) > 1:
-        raise InputError(
-            f"TF_CONFIG names {len(addresses())} workers: say --strategy multiworker to train on "
-            "all of them, or --strategy none or mirrored to train on this machine alone"
-        )
-
-
 def _padded(batch: np.ndarray, multiple: int) -> np.ndarray:
     """The batch with its last row repeated until `multiple` divides the number of rows."""
     missing = -len(batch) % multiple
     return np.concatenate([batch, np.repeat(batch[-1:], missing, axis=0)]) if missing else batch
-
-
-def of(model: keras.Model) -> Devices:
-    """The devices that a model was built for."""
-    return Devices(model.distribute_strategy)

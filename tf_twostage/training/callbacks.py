@@ -1,0 +1,73 @@
+"""What is done at the end of a step and of an epoch: the guard against divergence, the log."""
+
+import math
+import pathlib
+import time
+
+import keras
+
+from tf_twostage import epoch_log
+from tf_twostage.errors import InputError
+
+
+class DivergedError(InputError):
+    """The loss is no longer finite."""
+
+
+class DivergenceGuard(keras.callbacks.Callback):
+    """Stops when a term of the loss is not finite, before anything of it is saved."""
+
+    EVERY = 20  # steps between looks: each one waits for the device
+
+    def __init__(self, stage: int):
+        super().__init__()
+        self.stage = stage
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.next_look = 0
+
+    def on_train_batch_end(self, batch, logs=None):
+        if batch >= self.next_look:
+            self.next_look = batch + self.EVERY
+            self._check(f"step {int(self.model.optimizer.iterations.numpy())}")
+
+    def on_epoch_end(self, epoch, logs=None):
+        self._check(f"epoch {epoch + 1}")
+
+    def _check(self, when: str) -> None:
+        for metric in (self.model.kl_metric, self.model.reconstruction_metric):
+            value = float(metric.result())
+            if not math.isfinite(value):
+                raise DivergedError(
+                    f"stage {self.stage} diverged by {when}: the {metric.name} term is {value}. "
+                    "The last good checkpoint is kept; try a lower --learning_rate"
+                )
+
+
+class EpochFacts(keras.callbacks.Callback):
+    """Adds `learning_rate` and `seconds` of an epoch to its logs (and, on several workers, what
+    the steps leave out of them)."""
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.start = time.perf_counter()
+        self.rate = float(self.model.optimizer.learning_rate)
+
+    def on_epoch_end(self, epoch, logs=None):
+        if self.model.across_workers:
+            logs.update((k, float(v)) for k, v in self.model.get_metrics_result().items())
+        logs["learning_rate"] = self.rate
+        logs["seconds"] = time.perf_counter() - self.start
+
+
+class EpochLog(keras.callbacks.Callback):
+    """A CSV with a row an epoch. (Keras' CSVLogger cannot take back rows of an epoch that was
+    logged but never checkpointed, and adds empty `val_` columns.)"""
+
+    def __init__(self, path: pathlib.Path, first_epoch: int):
+        super().__init__()
+        self.path = path
+        self.rows = epoch_log.read_rows(path)[:first_epoch]
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.rows.append({"epoch": epoch + 1} | {name: float(v) for name, v in logs.items()})
+        epoch_log.write_rows(self.path, self.rows)
