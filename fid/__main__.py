@@ -19,10 +19,10 @@ from fid.errors import Error
 from fid.folding import FEATURE_NODES
 from fid.graph import TTUR_BLOB_ID
 from fid.inception import Inception
-from fid.kernel import kid
-from fid.manifold import PrecisionRecall, precision_recall
+from fid.inception_score import inception_score
+from fid.kid import kid
+from fid.precision_recall import PrecisionRecall, precision_recall
 from fid.protocols import PROTOCOLS
-from fid.score import inception_score
 from fid.statistics import Statistics, prepare
 
 METRICS = ("fid", "kid", "prc", "is")
