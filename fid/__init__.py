@@ -15,6 +15,7 @@ from fid.inception import Inception, check_dims
 from fid.inception_score import InceptionScore, inception_score
 from fid.kid import KID, kid
 from fid.precision_recall import PrecisionRecall, precision_recall
+from fid.preparation import Preparation
 from fid.protocols import PROTOCOLS, plain, quantize, stretch
 from fid.statistics import Statistics, cached_statistics
 
@@ -26,6 +27,7 @@ __all__ = [
     "Inception",
     "InceptionScore",
     "PrecisionRecall",
+    "Preparation",
     "Result",
     "Statistics",
     "cache_folder",

@@ -191,7 +191,7 @@ def _fid(images, real, inception, dims, protocol, label, count) -> fid.Result:
     statistics = fid.Statistics.from_images(
         images, inception, dims, protocol, "generated", progress=_bar(label, count)
     )
-    return fid.compare(real, statistics, dims, protocol)
+    return fid.compare(real, statistics, dims, fid.Preparation(protocol))
 
 
 def _choose(images: Array, count: int) -> np.ndarray:
