@@ -12,10 +12,11 @@ from fid.errors import Error
 from fid.frechet import frechet_distance
 from fid.graph import TTUR_BLOB_ID, cache_folder, find_graph, git_blob_id
 from fid.inception import Inception, check_dims
-from fid.kernel import KID, kid
-from fid.manifold import PrecisionRecall, precision_recall
+from fid.inception_score import InceptionScore, inception_score
+from fid.kid import KID, kid
+from fid.precision_recall import PrecisionRecall, precision_recall
+from fid.preparation import Preparation
 from fid.protocols import PROTOCOLS, plain, quantize, stretch
-from fid.score import InceptionScore, inception_score
 from fid.statistics import Statistics, cached_statistics
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "Inception",
     "InceptionScore",
     "PrecisionRecall",
+    "Preparation",
     "Result",
     "Statistics",
     "cache_folder",

@@ -4,26 +4,27 @@ import argparse
 import contextlib
 import os
 import sys
-import time
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from fid import images
-from fid.distance import compare, is_statistics
+from fid.distance import Result, compare, is_statistics
 from fid.errors import Error
 from fid.folding import FEATURE_NODES
 from fid.graph import TTUR_BLOB_ID
 from fid.inception import Inception
-from fid.kernel import kid
-from fid.manifold import PrecisionRecall, precision_recall
+from fid.inception_score import inception_score
+from fid.kid import kid
+from fid.precision_recall import PrecisionRecall, precision_recall
+from fid.preparation import Preparation
+from fid.progress import Progress
 from fid.protocols import PROTOCOLS
-from fid.score import inception_score
-from fid.statistics import Statistics, prepare
+from fid.statistics import Statistics
 
 METRICS = ("fid", "kid", "prc", "is")
 _DESCRIPTION = """\
@@ -78,9 +79,7 @@ def parser() -> argparse.ArgumentParser:
         "fid keep the features in memory",
     )
     add("--save-stats", metavar="FILE", help="write the real images' statistics to this .npz")
-    add(
-        "--batch-size", type=int, metavar="N", help="images per run of the network (CPU 16, GPU 64)"
-    )
+    add("--batch-size", type=int, metavar="N", help="images per run of the network (CPU 8, GPU 64)")
     add("--seed", type=int, default=0, help="of KID's subsets (0)")
     return result
 
@@ -108,6 +107,9 @@ def run(options: argparse.Namespace) -> list[str]:
         Error: any mistake in the arguments or the files.
     """
     metrics = _chosen_metrics(options)
+    preparation = Preparation(
+        options.protocol, quantize=options.quantize, drop_last=options.drop_last
+    )
     sides = _open_sides(options, metrics)
     network = None
     if any(side.statistics is None for side in sides):
@@ -116,12 +118,15 @@ def run(options: argparse.Namespace) -> list[str]:
     if "is" in metrics:
         network.check_softmax()
     for side in sides:
-        _measure(side, network, options, keep=metrics != ["fid"])
+        if side.statistics is None:
+            _measure(side, network, options.dims, preparation, keep=metrics != ["fid"])
     if options.save_stats:
         sides[0].statistics.save(options.save_stats)
     if len(sides) == 1:
         return [f"statistics of {sides[0].statistics.count} images: {options.save_stats}"]
-    return _report(*sides, network, options, metrics)
+    result = compare(*(side.statistics for side in sides), options.dims, preparation)
+    measured = {"fid": lambda: result} | _other_metrics(*sides, network, options.seed)
+    return _report(result, {name: measured[name]() for name in metrics})
 
 
 def _chosen_metrics(options: argparse.Namespace) -> list[str]:
@@ -180,41 +185,21 @@ def _silent_stderr() -> Iterator[None]:
 
 
 def _measure(
-    side: Side, network: Inception | None, options: argparse.Namespace, keep: bool
+    side: Side, network: Inception, dims: int, preparation: Preparation, keep: bool
 ) -> None:
     """Fills in the side's statistics, and its features if they are to be kept."""
-    if side.statistics is not None:
-        return
-    prepared = prepare(
-        side.source, options.protocol, side.role, options.quantize, options.drop_last
-    )
+    prepared = replace(preparation, role=side.role).batches(side.source)
     with Progress(side.role, images.count(side.source)) as progress:
-        features = network.stream(prepared, options.dims, progress)
+        features = network.stream(prepared, dims, progress)
         if keep:
             parts = list(features)
-            side.features = np.concatenate(parts) if parts else np.zeros((0, options.dims))
+            side.features = np.concatenate(parts) if parts else np.zeros((0, dims))
             features = [side.features]
         side.statistics = Statistics.from_features(features, network.git_blob_id)
 
 
-def _report(
-    real: Side,
-    generated: Side,
-    network: Inception | None,
-    options: argparse.Namespace,
-    metrics: list[str],
-) -> list[str]:
+def _report(result: Result, values: dict[str, Any]) -> list[str]:
     """The lines of the answer, the last one a number alone."""
-    result = compare(
-        real.statistics,
-        generated.statistics,
-        options.dims,
-        options.protocol,
-        options.quantize,
-        options.drop_last,
-    )
-    measured = {"fid": lambda: result, **_other_metrics(real, generated, network, options.seed)}
-    values = {name: measured[name]() for name in metrics}
     first = next(iter(values.values()))
     number = first.precision if isinstance(first, PrecisionRecall) else first
     return [
@@ -235,7 +220,7 @@ def _other_metrics(real: Side, generated: Side, network: Inception | None, seed:
     }
 
 
-def _extras(result: Any) -> str:
+def _extras(result: Result) -> str:
     quantized = ", quantized" if result.quantize else ""
     return quantized + (f", last batch of {result.drop_last} dropped" if result.drop_last else "")
 
@@ -246,42 +231,6 @@ def _graph_line(blob: str | None) -> str:
     if blob is None:
         return "graph: unknown, the statistics do not say"
     return f"graph: git blob {blob}, NOT TTUR's: compare with no published number"
-
-
-class Progress:
-    """Draws how many images are done, and how many a second, on stderr."""
-
-    def __init__(self, name: str, total: int | None):
-        self._name, self._total = name, total
-        self._start = self._drawn = time.monotonic()
-        self._live = sys.stderr.isatty()
-        self._done = 0
-
-    def __enter__(self) -> "Progress":
-        return self
-
-    def __call__(self, done: int) -> None:
-        self._done = done
-        if self._live and time.monotonic() - self._drawn > 0.2:
-            self._draw("")
-
-    def __exit__(self, *_: object) -> None:
-        if self._done:
-            self._draw("\n")
-
-    def _draw(self, end: str) -> None:
-        self._drawn = time.monotonic()
-        rate = self._done / max(self._drawn - self._start, 1e-9)
-        total = f"/{self._total:,}" if self._total else ""
-        text = f"{self._name}: {self._done:,}{total} images, {rate:.1f} images/s {self._bar()}"
-        clear = "\r" if self._live else ""
-        print(clear + text.rstrip(), end=end, file=sys.stderr, flush=True)
-
-    def _bar(self) -> str:
-        if not (self._live and self._total):
-            return ""
-        filled = min(20 * self._done // self._total, 20)
-        return "[" + "#" * filled + " " * (20 - filled) + "]"
 
 
 def _say(text: str) -> None:

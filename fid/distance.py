@@ -11,8 +11,8 @@ from fid.errors import Error
 from fid.frechet import frechet_distance
 from fid.graph import TTUR_BLOB_ID
 from fid.inception import Inception, check_dims
-from fid.protocols import get_protocol
-from fid.statistics import Statistics, as_inception
+from fid.preparation import AS_THEY_ARE, Preparation
+from fid.statistics import Statistics, as_inception, measure
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,42 +75,43 @@ def compute(
         inception: an `Inception`, or the path of its graph; None: as `fid.find_graph` finds it. Not
             looked for where both sides are statistics.
         dims: 2048, 768, 192 or 64; where a side is statistics, they must agree.
-        protocol: a name in `fid.PROTOCOLS`. Statistics are taken as they are.
-        quantize: round pixels to uint8 before the network.
-        drop_last: leave out the last N mod `drop_last` images, as TTUR's script does (50).
+        protocol, quantize, drop_last: as in `Preparation`; statistics are taken as they are.
         progress: called with the number of images done so far, on either side.
 
     Returns:
         The distance with its circumstances; `float()` gives the number.
 
     Raises:
-        Error: as `fid.find_graph`, `Inception.features`, `Statistics.load` and
-            `Statistics.from_images`; sides whose dims or graphs differ.
+        Error: as `fid.find_graph`, `Preparation`, `Inception.features`, `Statistics.load` and
+            `Statistics.from_features`; sides whose dims or graphs differ.
     """
     check_dims(dims)
-    get_protocol(protocol)
+    preparation = Preparation(protocol, quantize=quantize, drop_last=drop_last)
     sides = [_load_statistics(side) for side in (real, generated)]
     if not all(isinstance(side, Statistics) for side in sides):
         inception = as_inception(inception)
-    options = {"quantize": quantize, "drop_last": drop_last, "progress": progress}
     statistics = [
         side
         if isinstance(side, Statistics)
-        else Statistics.from_images(side, inception, dims, protocol, role, **options)
+        else measure(side, inception, dims, dataclasses.replace(preparation, role=role), progress)
         for side, role in zip(sides, ("real", "generated"), strict=True)
     ]
-    return compare(*statistics, dims, protocol, quantize, drop_last)
+    return compare(*statistics, dims, preparation)
 
 
 def compare(
     real: Statistics,
     generated: Statistics,
     dims: int,
-    protocol: str = "plain",
-    quantize: bool = False,
-    drop_last: int | None = None,
+    preparation: Preparation = AS_THEY_ARE,
 ) -> Result:
-    """The distance between statistics, whose images were prepared as the other arguments say.
+    """The distance between statistics.
+
+    Args:
+        real, generated: the statistics of either side.
+        dims: their width.
+        preparation: how the images of both sides were prepared, its role aside; goes into the
+            result as it is.
 
     Raises:
         Error: the statistics differ in dims or graph.
@@ -126,9 +127,9 @@ def compare(
     return Result(
         value=frechet_distance(real.mu, real.sigma, generated.mu, generated.sigma),
         dims=dims,
-        protocol=protocol,
-        quantize=quantize,
-        drop_last=drop_last,
+        protocol=preparation.protocol,
+        quantize=preparation.quantize,
+        drop_last=preparation.drop_last,
         inception_git_blob=next(iter(blobs - {None}), None),
         comparable_with_table1=blobs == {TTUR_BLOB_ID} and dims == 2048,
         n_real=real.count,

@@ -5,17 +5,17 @@ import os
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from fid import images as images_module
-from fid import protocols
 from fid.errors import Error, warn
 from fid.graph import cache_folder, temporary_beside
 from fid.inception import Inception, check_dims
+from fid.preparation import AS_THEY_ARE, Preparation
 
 _BLOCK = 512  # features are added up in blocks of this many, however they arrive
 _CACHE_VERSION = 1
@@ -86,21 +86,15 @@ class Statistics:
             images: as `Inception.features` takes them.
             inception: an `Inception`, or what it is made from.
             dims: 2048, 768, 192 or 64.
-            protocol: a name in `fid.PROTOCOLS`.
-            role: "real" or "generated": the side whose part of the protocol applies.
-            quantize: round pixels to uint8 before the network.
-            drop_last: leave out the last N mod `drop_last` images, as TTUR's script does for its
-                batch size (50 by default there); None counts every image.
+            protocol, role, quantize, drop_last: as in `Preparation`.
             progress: called with the number of images done so far.
 
         Raises:
-            Error: as `fid.find_graph`, `Inception.features` and `from_features`; an unknown
-                protocol or role.
+            Error: as `fid.find_graph`, `Preparation`, `Inception.features` and `from_features`.
         """
         check_dims(dims)
-        prepared = prepare(images, protocol, role, quantize, drop_last)
-        network = as_inception(inception)
-        return cls.from_features(network.stream(prepared, dims, progress), network.git_blob_id)
+        preparation = Preparation(protocol, role, quantize, drop_last)
+        return measure(images, as_inception(inception), dims, preparation, progress)
 
     @classmethod
     def load(cls, path: str | os.PathLike) -> "Statistics":
@@ -147,32 +141,23 @@ def as_inception(inception: Inception | str | os.PathLike | None) -> Inception:
     return inception if isinstance(inception, Inception) else Inception(inception)
 
 
-def prepare(
+def measure(
     images: Any,
-    protocol: str = "plain",
-    role: str = "real",
-    quantize: bool = False,
-    drop_last: int | None = None,
-) -> Iterator[np.ndarray]:
-    """Batches [n, H, W, 1 or 3] as the network is to see them; see `from_images`."""
-    if drop_last is not None and drop_last < 1:
-        raise Error(f"drop_last is {drop_last}; it must be at least 1")
-    transform = protocols.get_protocol(protocol).transform(role)
-    stream = images_module.batches(images)
-    if drop_last:
-        stream = images_module.whole_batches(stream, drop_last)
-    stream = map(transform, stream)
-    return map(protocols.quantize, stream) if quantize else stream
+    network: Inception,
+    dims: int,
+    preparation: Preparation,
+    progress: Callable[[int], None] | None = None,
+) -> Statistics:
+    """`Statistics.from_images` for a network at hand and a preparation as a record."""
+    features = network.stream(preparation.batches(images), dims, progress)
+    return Statistics.from_features(features, network.git_blob_id)
 
 
 def cached_statistics(
     images: Any,
     inception: Inception | str | os.PathLike | None = None,
     dims: int = 2048,
-    protocol: str = "plain",
-    role: str = "real",
-    quantize: bool = False,
-    drop_last: int | None = None,
+    preparation: Preparation = AS_THEY_ARE,
     extra: str = "",
     folder: str | os.PathLike | None = None,
     progress: Callable[[int], None] | None = None,
@@ -184,19 +169,20 @@ def cached_statistics(
 
     Args:
         images: as `Inception.features` takes them, but readable twice: no generator.
+        preparation: what happens to the images first; by default nothing.
         extra: whatever else should tell entries apart, such as "through JPEG".
         folder: where entries are kept; None: `statistics` in the user's cache folder for `fid`.
 
     The other arguments and the errors are those of `Statistics.from_images`.
     """
     network = as_inception(inception)
-    options = (dims, protocols.get_protocol(protocol).name, role, quantize, drop_last)
-    key = (_CACHE_VERSION, images_module.content_hash(images), network.git_blob_id, *options, extra)
+    content, prepared = images_module.content_hash(images), astuple(preparation)
+    key = (_CACHE_VERSION, content, network.git_blob_id, dims, *prepared, extra)
     name = hashlib.sha256(repr(key).encode()).hexdigest()
     path = Path(folder or cache_folder() / "statistics") / f"{name}.npz"
     if (entry := _cache_entry(path, dims)) is not None:
         return entry
-    statistics = Statistics.from_images(images, network, *options, progress=progress)
+    statistics = measure(images, network, dims, preparation, progress)
     try:
         statistics.save(path)
     except Error as error:

@@ -51,19 +51,21 @@ def test_fids_against_plain_numpy(model, dataset, spec):
 
 
 @pytest.mark.filterwarnings("ignore:the Inception graph")
-def test_real_statistics_are_computed_once_per_data_set(model, dataset, spec, monkeypatch):
+def test_real_images_are_measured_once_and_samples_made_once(model, dataset, spec, monkeypatch):
     first = fid_scores.measure(model, dataset, spec, seed=3)
-    computed = []
-    original = fid.Statistics.from_images.__func__
+    decoded, measured = [], []
+    decode, features = model.decode, fid.Inception.features
 
-    def counting(cls, images, *arguments, **keywords):
-        computed.append(arguments[3] if len(arguments) > 3 else keywords.get("role", "real"))
-        return original(cls, images, *arguments, **keywords)
+    def counting_features(self, images, dims):
+        found = features(self, images, dims)
+        measured.append(len(found))
+        return found
 
-    monkeypatch.setattr(fid.Statistics, "from_images", classmethod(counting))
+    monkeypatch.setattr(model, "decode", lambda z: decoded.append(len(z)) or decode(z))
+    monkeypatch.setattr(fid.Inception, "features", counting_features)
     assert fid_scores.measure(model, dataset, spec, seed=3) == first
-    assert "real" not in computed
-    assert len(computed) == 6  # reconstructions and samples of both stages, under two protocols
+    assert decoded == 3 * [COUNT]  # reconstructions, samples of either stage
+    assert measured == 6 * [COUNT]  # each under two protocols; real ones come from the cache
 
 
 def test_a_missing_graph_is_found_out_at_the_start(tmp_path):

@@ -4,7 +4,6 @@ from PIL import Image
 
 import fid
 from fid import images as images_module
-from fid.statistics import prepare
 
 RNG = np.random.default_rng(4)
 
@@ -112,11 +111,11 @@ def test_file_mistakes_are_named(tmp_path):
 def test_drop_last_keeps_whole_batches_however_images_arrive(count, kept):
     images = RNG.integers(0, 256, (count, 4, 4, 3), dtype=np.uint8)
     for source in (images, (images[i : i + 3] for i in range(0, count, 3))):
-        found = [image for batch in prepare(source, drop_last=4) for image in batch]
+        found = [image for batch in fid.Preparation(drop_last=4).batches(source) for image in batch]
         assert len(found) == kept
         np.testing.assert_array_equal(np.reshape(found, (kept, 4, 4, 3)), images[:kept])
     with pytest.raises(fid.Error, match="drop_last"):
-        prepare(images, drop_last=0)
+        fid.Preparation(drop_last=0)
 
 
 def test_content_hash_tells_content_not_place(tmp_path):

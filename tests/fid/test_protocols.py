@@ -2,7 +2,6 @@ import numpy as np
 import pytest
 
 import fid
-from fid.statistics import prepare
 
 RNG = np.random.default_rng(3)
 
@@ -47,18 +46,18 @@ def test_stretch_refuses_nan():
 
 def test_table1_leaves_real_images_alone():
     images = RNG.integers(50, 60, (2, 4, 4, 3), dtype=np.uint8)
-    (real,) = prepare(images, "table1", "real")
-    (generated,) = prepare(images, "table1", "generated")
+    (real,) = fid.Preparation("table1", "real").batches(images)
+    (generated,) = fid.Preparation("table1", "generated").batches(images)
     np.testing.assert_array_equal(real, images)
     np.testing.assert_array_equal(generated, fid.stretch(images))
     for role in ("real", "generated"):
-        (plain,) = prepare(images, "plain", role)
+        (plain,) = fid.Preparation("plain", role).batches(images)
         np.testing.assert_array_equal(plain, images)
 
 
 def test_quantize_rounds_after_the_stretch():
     images = RNG.uniform(0, 1, (2, 4, 4, 3))
-    (prepared,) = prepare(images, "table1", "generated", quantize=True)
+    (prepared,) = fid.Preparation("table1", "generated", quantize=True).batches(images)
     assert prepared.dtype == np.uint8
     np.testing.assert_array_equal(prepared, np.rint(fid.stretch(images)))
     np.testing.assert_array_equal(fid.quantize(np.array([-0.3, 1.6, 255.2])), [0, 2, 255])
@@ -66,6 +65,6 @@ def test_quantize_rounds_after_the_stretch():
 
 def test_unknown_names_are_told():
     with pytest.raises(fid.Error, match="plain, table1"):
-        prepare(np.zeros((2, 4, 4, 3)), "Table1")
+        fid.Preparation("Table1")
     with pytest.raises(fid.Error, match="real"):
-        prepare(np.zeros((2, 4, 4, 3)), "plain", "fake")
+        fid.Preparation("plain", "fake")

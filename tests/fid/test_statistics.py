@@ -130,10 +130,10 @@ def test_cache_tells_everything_apart_that_matters(tmp_path, images):
         {"images": other},
         {"inception": FakeInception("c" * 40)},
         {"dims": 192},
-        {"protocol": "table1"},
-        {"role": "generated"},
-        {"quantize": True},
-        {"drop_last": 50},
+        {"preparation": fid.Preparation(protocol="table1")},
+        {"preparation": fid.Preparation(role="generated")},
+        {"preparation": fid.Preparation(quantize=True)},
+        {"preparation": fid.Preparation(drop_last=50)},
         {"extra": "through JPEG"},
     ]
     for changed in variants:

@@ -4,7 +4,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.core.framework import graph_pb2
 
-SIDE = 35  # what the graph resizes images to
+SIZE = 35  # what the graph resizes images to
 CLASSES = 7
 _EPSILON = 0.01  # large enough that a wrong epsilon shows
 
@@ -40,7 +40,7 @@ class SmallInception:
         """float64 [n, dims] of one batch [n, H, W, 1 or 3] or [n, H, W]."""
         images = images[..., None] if images.ndim == 3 else images
         x = np.broadcast_to(images.astype(np.float64), (*images.shape[:3], 3))
-        x = (legacy_resize(x, SIDE) - 128) / 128
+        x = (legacy_resize(x, SIZE) - 128) / 128
         x = max_pool(self._convolve("conv_1", self._convolve("conv", x, 2)))
         if dims == 64:
             return x.mean(axis=(1, 2))
@@ -72,7 +72,7 @@ class SmallInception:
         nodes.constant("Cast", np.zeros((8, 8, 3), np.float32))
         nodes.constant("ExpandDims/dim", np.int32(0))
         nodes.add("ExpandDims", "ExpandDims", ["Cast", "ExpandDims/dim"])
-        nodes.constant("ResizeBilinear/size", np.array([SIDE, SIDE], np.int32))
+        nodes.constant("ResizeBilinear/size", np.array([SIZE, SIZE], np.int32))
         nodes.add("ResizeBilinear", "ResizeBilinear", ["ExpandDims", "ResizeBilinear/size"])
         nodes.constant("Sub/y", np.float32(128))
         nodes.add("Sub", "Sub", ["ResizeBilinear", "Sub/y"])
@@ -161,11 +161,11 @@ class _Nodes:
         self.checked(name, source, op, padding=padding, **window)
 
 
-def legacy_resize(x: np.ndarray, side: int) -> np.ndarray:
+def legacy_resize(x: np.ndarray, size: int) -> np.ndarray:
     """TensorFlow 1's bilinear: output i is at i · in / out, corners neither aligned nor centred."""
     for axis in (1, 2):
         length = x.shape[axis]
-        at = np.arange(side) * (length / side)
+        at = np.arange(size) * (length / size)
         low = np.floor(at).astype(int)
         high = np.minimum(low + 1, length - 1)
         share = (at - low).reshape([-1 if a == axis else 1 for a in range(4)])

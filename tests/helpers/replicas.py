@@ -86,13 +86,13 @@ def train(devices, run, *callbacks) -> tuple[TwoStageVAE, StepLosses]:
     """Trains stage 1 to its end, from what `run` holds already."""
     model, losses = make_model(devices), StepLosses()
     data = Batches(images(), RECIPE.batch_size, RECIPE.latent_dim, SEED)
-    chosen = [losses, *callbacks]
+    chosen, folder = [losses, *callbacks], RunFolder(run)
     with mock.patch.object(fit, "steps_per_execution", return_value=1):  # log every step
         fit.fit_stage(
             model.stage1,
             data,
             RECIPE,
-            RunFolder(run),
+            folder,
             devices=devices,
             callbacks=chosen,
             jit_compile=False,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fid.errors import Error
-from fid.kernel import checked_pair
+from fid.kid import checked_pair
 
 _BLOCK = 1024  # rows of distances at a time
 
@@ -16,8 +16,8 @@ class PrecisionRecall:
     """How two sets of images overlap.
 
     Attributes:
-        precision: the share of generated images inside the real ones' manifold, 0..1.
-        recall: the share of real images inside the generated ones' manifold, 0..1.
+        precision: the share of generated images inside the real ones' region, 0..1.
+        recall: the share of real images inside the generated ones' region, 0..1.
         k: the neighbour whose distance is the radius.
     """
 
@@ -30,9 +30,9 @@ class PrecisionRecall:
 
 
 def precision_recall(real: np.ndarray, generated: np.ndarray, k: int = 3) -> PrecisionRecall:
-    """How much of either set lies within the other's manifold.
+    """How much of either set lies within the other's region.
 
-    A set's manifold is the union of balls about its members, each as wide as the distance to the
+    A set's region is the union of balls about its members, each as wide as the distance to the
     member's k-th neighbour in the same set. Distances are computed blockwise, so memory grows with
     N, not with N². The paper measures VGG-16's features; on Inception's the values differ from its.
 
