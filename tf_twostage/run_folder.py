@@ -65,6 +65,16 @@ class RunFolder:
         """The model for serving."""
         return self.path / "saved_model" / "1"
 
+    @property
+    def output(self) -> pathlib.Path:
+        """What the trial printed, where it ran side by side with others."""
+        return self.path / "output.log"
+
+    @property
+    def failure(self) -> pathlib.Path:
+        """Why the trial failed when it ran last; absent if it did not."""
+        return self.path / "failure.txt"
+
     def log(self, stage: int) -> pathlib.Path:
         """The CSV with a row an epoch."""
         return self.path / f"stage{stage}.csv"
@@ -126,6 +136,14 @@ class RunFolder:
     def read_metrics(self) -> dict:
         """metrics.json; {} where there is none or it is damaged."""
         return _read(self.metrics)
+
+    def read_failure(self) -> str | None:
+        """Why the trial failed when it ran last; None if it did not."""
+        return self.failure.read_text(encoding="utf-8") if self.failure.exists() else None
+
+    def write_failure(self, reason: str) -> None:
+        """Keeps why the trial failed, for `--dry_run`."""
+        files.replace_text(self.failure, reason)
 
     def read_log(self, stage: int) -> dict[str, list[float]]:
         """The log of a stage: column name -> values, one an epoch; {} before its first epoch."""

@@ -16,6 +16,7 @@ from absl import app, flags
 
 from tf_twostage import recipes
 from tf_twostage.errors import InputError
+from tf_twostage.experiment import trial_process
 from tf_twostage.experiment.options import Options
 from tf_twostage.quiet import plain_messages, quiet_import
 
@@ -41,6 +42,13 @@ flags.DEFINE_list("likelihood", [], "gaussian | bernoulli (cross-entropy), or bo
 flags.DEFINE_float("epochs_scale", 1.0, "Fraction of the recipe's epochs to train.")
 flags.DEFINE_integer("seed", 0, "Fixes data order, weights, noise and samples.", lower_bound=0)
 flags.DEFINE_integer("trials", 1, "Seeds seed, seed + 1, ...: a trial each.", lower_bound=1)
+
+flags.DEFINE_integer(
+    "trial",
+    None,
+    "Run just this one of --trials, counted from 0: for job arrays of a scheduler.",
+    lower_bound=0,
+)
 
 # --- where from, where to --------------------------------------------------------------------
 flags.DEFINE_string("output_dir", "runs", "Where run folders go.")
@@ -73,6 +81,12 @@ flags.DEFINE_enum(
     ["auto", "none", "mirrored", "multiworker"],
     "The devices that share a batch: auto (all GPUs where there are several), none (one device), "
     "mirrored (this machine's), multiworker (those of the environment variable TF_CONFIG).",
+)
+flags.DEFINE_integer(
+    "jobs",
+    None,
+    "Trials at a time; by default one on each GPU, or one on a CPU. More than GPUs share them.",
+    lower_bound=1,
 )
 flags.DEFINE_bool("jit_compile", None, "Compile training with XLA; by default on a GPU only.")
 flags.DEFINE_bool("deterministic", False, "TensorFlow's deterministic ops: GPUs repeat bits too.")
@@ -122,7 +136,7 @@ def main(argv: list[str]) -> None:
         _run()
     except InputError as error:
         sys.exit(f"error: {error}")
-    except KeyboardInterrupt:
+    except KeyboardInterrupt:  # Ctrl-C, or a scheduler's SIGTERM
         print("\nstopped: the same command goes on from the last finished epoch", file=sys.stderr)
         sys.exit(130)
 
@@ -133,6 +147,7 @@ def _run() -> None:
 
         print(table1.rebuild(FLAGS.table1))
         return
+    trial_process.stop_on_sigterm()
     with quiet_import():  # TensorFlow: seconds that --help and a wrong flag do not wait for
         from tf_twostage.experiment import sweep
     plain_messages()

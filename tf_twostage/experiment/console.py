@@ -49,8 +49,13 @@ def _fid_lines(fid: FidScores) -> list[str]:
     return [title, *rows, f"  training images         {fid.training_images:.4g}   the floor"]
 
 
-def plan(settings: list[Setting]) -> str:
-    """What a command would do, for `--dry_run`: every setting, then its trials and what is left."""
+def plan(settings: list[Setting], jobs: int = 1) -> str:
+    """What a command would do, for `--dry_run`: every setting, then its trials and what is left.
+
+    Args:
+      settings: those that are asked for.
+      jobs: how many trials run at a time.
+    """
     known = [(one, [progress.status(plan) for plan in one.plans]) for one in settings]
     parts, left = [], 0.0
     for setting, statuses in known:
@@ -61,7 +66,9 @@ def plan(settings: list[Setting]) -> str:
         parts += [_values(setting.recipe)] if len(settings) == 1 else []
         parts += [f"time left   {_time_left(seconds)}", ""]
     trials = sum(len(statuses) for _, statuses in known)
-    total = [f"time left   {_time_left(left)}, {trials} trials in all"]
+    total = [f"time left   {_time_left(left)} of one trial after another, {trials} in all"]
+    if left and jobs > 1:
+        total.append(f"            about {progress.in_hours(left / jobs)} with --jobs {jobs}")
     return "\n".join(parts[:-1] if len(settings) == 1 else parts + total)
 
 
@@ -99,8 +106,7 @@ def _values(recipe: recipes.Recipe) -> str:
 def _time_left(seconds: float | None) -> str:
     if seconds is None:
         return "not known before an epoch of each stage has been trained here"
-    minutes = round(seconds / 60)
-    return f"about {minutes // 60} h {minutes % 60:02d} min, going by the epochs trained so far"
+    return f"about {progress.in_hours(seconds)}, going by the epochs trained so far"
 
 
 def schedule_in_words(schedule: recipes.Schedule) -> str:

@@ -20,6 +20,8 @@ class Options:
     epochs_scale: float = 1.0
     seed: int = 0
     trials: int = 1
+    trial: int | None = None  # just this one of them
+    jobs: int | None = None  # trials at a time
     output_dir: str = "runs"
     data_dir: str | None = None
     celeba_dir: str | None = None

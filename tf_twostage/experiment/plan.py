@@ -46,9 +46,8 @@ class Setting:
         recipe = self.recipe
         kind = recipe.gamma if recipe.likelihood == "gaussian" else recipe.likelihood
         changed = [f"+{k}={v}" for k, v in sorted(self.changes.items()) if k not in _IN_THE_NAME]
-        root = pathlib.Path(self.options.output_dir).expanduser()
         name = f"{recipe.name}-{recipe.network}-{kind}{''.join(changed)}"
-        return root / self.source.run_name / name
+        return root_of(self.options) / self.source.run_name / name
 
     @property
     def fid(self) -> FidSpec | None:
@@ -103,6 +102,17 @@ class Plan:
     def folder(self) -> RunFolder:
         """Where the trial's files go."""
         return RunFolder(self.setting.path / f"trial_{self.number:03d}")
+
+    @property
+    def lock(self) -> pathlib.Path:
+        """The lock file of this trial, see `lock`."""
+        root = root_of(self.options)
+        return root / ".locks" / self.folder.path.relative_to(root)
+
+
+def root_of(options: Options) -> pathlib.Path:
+    """The output folder."""
+    return pathlib.Path(options.output_dir).expanduser()
 
 
 def make(options: Options) -> list[Setting]:

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+from tf_twostage.experiment import lock
 from tf_twostage.experiment.plan import Plan
 from tf_twostage.metrics import FidScores
 from tf_twostage.run_folder import RunFolder
@@ -17,10 +18,20 @@ class Status:
     seconds_per_epoch: dict[int, float]  # stage -> as far as it was measured in this trial
     finished: bool  # metrics.json holds all that is asked for
     evaluation_seconds: float | None
+    holder: lock.Holder | None = None  # who works on it
+    failure: str | None = None  # why it failed when it ran last
 
     def __str__(self) -> str:
         if self.finished:
             return "finished"
+        parts = [self._epochs()]
+        if self.holder:
+            parts.append(f"held by {self.holder}")
+        elif self.failure:
+            parts.append(f"failed: {self.failure}")
+        return ", ".join(parts)
+
+    def _epochs(self) -> str:
         if not any(done for done, _ in self.epochs.values()):
             return "not begun"
         stages = [
@@ -39,8 +50,39 @@ def status(plan: Plan) -> Status:
         if log:
             seconds[stage] = sum(log) / len(log)
     evaluation = (metrics.get("seconds") or {}).get("evaluation")
-    finished = _is_scored(metrics, plan)
-    return Status(plan.folder, plan.seed, epochs, seconds, finished, evaluation)
+    return Status(
+        plan.folder,
+        plan.seed,
+        epochs,
+        seconds,
+        _is_scored(metrics, plan),
+        evaluation,
+        lock.holder(plan.lock),
+        plan.folder.read_failure(),
+    )
+
+
+def line(plan: Plan) -> str:
+    """How far a running trial is, in one line."""
+    found, logs = status(plan), plan.folder.read_logs()
+    name = "/".join(plan.folder.path.parts[-3:])
+    if not logs:
+        return f"{name}  starting"
+    stage, log = max(logs.items())
+    done, all_ = found.epochs.get(stage, (len(log["epoch"]), len(log["epoch"])))
+    if stage == max(found.epochs) and done >= all_:
+        return f"{name}  scoring"
+    left = seconds_left([found], [found])
+    return (
+        f"{name}  stage {stage}  epoch {done}/{all_}  loss {log['loss'][-1]:.4g}  "
+        f"gamma {log['gamma'][-1]:.3g}" + (f"  {in_hours(left)} left" if left else "")
+    )
+
+
+def in_hours(seconds: float) -> str:
+    """'1 h 05 min'."""
+    minutes = round(seconds / 60)
+    return f"{minutes // 60} h {minutes % 60:02d} min"
 
 
 def seconds_left(statuses: list[Status], alike: list[Status]) -> float | None:

@@ -1,19 +1,21 @@
 """Every trial of every setting that the command line asks for, and Table 1 of them."""
 
-import contextlib
-import sys
+import os
+
+import tensorflow as tf
 
 from tf_twostage.errors import InputError
-from tf_twostage.experiment import console, lock, progress, trial, trial_process
+from tf_twostage.experiment import console, lock, trial
 from tf_twostage.experiment import plan as plans
+from tf_twostage.experiment.jobs import Jobs
 from tf_twostage.experiment.options import Options
-from tf_twostage.experiment.plan import Plan
+from tf_twostage.experiment.plan import Plan, Setting
 from tf_twostage.reporting import table1
 from tf_twostage.training import cluster
 
 
 def run(options: Options) -> dict:
-    """Runs whatever of these trials is not finished, one after another.
+    """Runs whatever of these trials is not finished.
 
     A single trial runs in this process, several run in a process each: one that fails is reported
     and the others go on.
@@ -26,36 +28,69 @@ def run(options: Options) -> dict:
         several trials failed.
     """
     settings = plans.make(options)
+    gpus = visible_gpus()
+    jobs = _jobs(options, len(gpus))
     if options.dry_run:
-        print(console.plan(settings))
+        print(console.plan(settings, jobs))
         return {}
     for spec in {setting.fid for setting in settings if setting.fid}:
         spec.check()
-    trials = [plan for setting in settings for plan in setting.plans]
-    writes = cluster.is_chief(options.strategy)
-    with lock.locked(options.output_dir) if writes else contextlib.nullcontext():
-        if len(trials) == 1:
-            metrics, failed = trial.run(trials[0]), []
-        else:
-            metrics, failed = {}, _run_each(trials)
-        table = table1.write(options.output_dir) if writes else None
-    if table and len(trials) > 1:
+    trials = _trials(settings, options)
+    if len(trials) == 1:
+        metrics = trial.run(trials[0])
+        if cluster.is_chief(options.strategy):
+            _write_table(options)
+        return metrics
+    _run_all(trials, jobs, gpus, options)
+    return {}
+
+
+def _trials(settings: list[Setting], options: Options) -> list[Plan]:
+    """All trials, or just the one that `--trial` names of each setting."""
+    if options.trial is None:
+        return [plan for setting in settings for plan in setting.plans]
+    if options.trial >= options.trials:
+        raise InputError(
+            f"there is no --trial {options.trial} of --trials {options.trials}: "
+            f"they are counted from 0 to {options.trials - 1}"
+        )
+    return [setting.plans[options.trial] for setting in settings]
+
+
+def visible_gpus() -> list[str]:
+    """The GPUs that this process may use, as CUDA_VISIBLE_DEVICES names them."""
+    count = len(tf.config.list_physical_devices("GPU"))
+    named = [name.strip() for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")]
+    return named[:count] if any(named) else [str(index) for index in range(count)]
+
+
+def _jobs(options: Options, gpus: int) -> int:
+    """How many trials run at a time: by default one on each GPU, or one on a CPU."""
+    shared = options.strategy in ("mirrored", "multiworker")
+    if options.jobs is None:
+        return 1 if shared else max(1, gpus)
+    if options.jobs > 1 and shared:
+        raise InputError(
+            f"--strategy {options.strategy} gives all devices to one trial: leave out --jobs, or "
+            "choose --strategy none"
+        )
+    return options.jobs
+
+
+def _run_all(trials: list[Plan], jobs: int, gpus: list[str], options: Options) -> None:
+    failed = Jobs(trials, jobs, gpus, lambda: _write_table(options)).run()
+    if table := _write_table(options):
         print(f"\n{table}")
     if failed:
+        names = ", ".join(str(plan.folder) for plan in failed)
         raise InputError(
-            f"{len(failed)} of {len(trials)} trials failed: {', '.join(failed)}; the same command "
-            "tries them again"
+            f"{len(failed)} of {len(trials)} trials failed: {names}; the same command tries them "
+            "again"
         )
-    return metrics
 
 
-def _run_each(trials: list[Plan]) -> list[str]:
-    """Runs each in a process of its own; returns the folders of those that failed."""
-    failed = []
-    for number, plan in enumerate(trials, 1):
-        status = progress.status(plan)
-        print(f"\n[{number}/{len(trials)}] {plan.folder}, seed {plan.seed}: {status}", flush=True)
-        if not status.finished and (reason := trial_process.run(plan)):
-            print(f"{plan.folder} failed: {reason}; going on", file=sys.stderr, flush=True)
-            failed.append(str(plan.folder))
-    return failed
+def _write_table(options: Options) -> str:
+    """Table 1 of all runs in the output folder; one process at a time, so that no row is lost."""
+    path = plans.root_of(options) / ".locks" / "table1"
+    with lock.waiting(path, "Table 1"):
+        return table1.write(options.output_dir)

@@ -1,5 +1,6 @@
 """One trial in one run folder: data, stage 1, stage 2, scores, pictures, SavedModel, report."""
 
+import contextlib
 import dataclasses
 import functools
 import os
@@ -12,7 +13,7 @@ from tf_twostage.data import batches, datasets
 from tf_twostage.data.datasets import Dataset
 from tf_twostage.data.storage import GB, Storage
 from tf_twostage.evaluation import diagnostics, fid_scores, scores
-from tf_twostage.experiment import console, progress
+from tf_twostage.experiment import console, lock, progress
 from tf_twostage.experiment.environment import environment
 from tf_twostage.experiment.plan import Plan
 from tf_twostage.experiment.sample_grids import GRID, SampleGrids
@@ -33,11 +34,19 @@ def run(plan: Plan) -> dict:
     A trial that has been scored as the plan asks is not touched.
 
     Raises:
+      HeldError: another process works on it.
       InputError: bad input, in one line.
     """
-    if progress.status(plan).finished:
-        print(f"{plan.folder}: finished, nothing to do", flush=True)
-        return plan.folder.read_metrics()
+    chief = cluster.is_chief(plan.options.strategy)
+    with lock.hold(plan.lock, str(plan.folder)) if chief else contextlib.nullcontext():
+        if progress.status(plan).finished:
+            print(f"{plan.folder}: finished, nothing to do", flush=True)
+            return plan.folder.read_metrics()
+        plan.folder.failure.unlink(missing_ok=True)
+        return _run(plan)
+
+
+def _run(plan: Plan) -> dict:
     options = plan.options
     if options.deterministic:
         make_deterministic(plan.seed)

@@ -1,41 +1,67 @@
 """A trial in a process of its own, so that one that fails or is killed leaves the others alone."""
 
 import multiprocessing
+import os
+import pathlib
 import signal
 import sys
+import threading
 
 from tf_twostage.errors import InputError
+from tf_twostage.experiment.lock import HeldError
 from tf_twostage.experiment.plan import Plan
 from tf_twostage.quiet import plain_messages, quiet_import
 
 INTERRUPTED = 130  # exit code after Ctrl-C, as the shell has it
+HELD = 75  # exit code where another process holds the trial: EX_TEMPFAIL of sysexits.h
 
 
-def run(plan: Plan) -> str | None:
-    """Runs a trial to its end; returns why it failed, None if it did not.
+def start(plan: Plan, log: pathlib.Path | None) -> multiprocessing.Process:
+    """Starts a trial.
 
-    Raises:
-      KeyboardInterrupt: someone pressed Ctrl-C; the trial's process has ended too.
+    Args:
+      plan: the trial.
+      log: the file that what it prints is added to; None: it prints where this process does.
     """
-    process = multiprocessing.get_context("spawn").Process(target=_run, args=(plan,))
+    process = multiprocessing.get_context("spawn").Process(target=_run, args=(plan, log))
     process.start()
-    try:
-        process.join()
-    except KeyboardInterrupt:
-        process.join()  # it has had the same signal
-        raise
-    if process.exitcode == INTERRUPTED:
-        raise KeyboardInterrupt
-    return _reason(process.exitcode)
+    return process
 
 
-def _run(plan: Plan) -> None:
+def reason(code: int | None, log: pathlib.Path | None) -> str | None:
+    """Why a trial's process failed, by its exit code; None if it did not."""
+    if not code:
+        return None
+    if code > 0:
+        return "its message stands above" if log is None else _last_line(log)
+    name = signal.Signals(-code).name
+    return f"killed by {name}" + (" (out of memory?)" if name == "SIGKILL" else "")
+
+
+def stop_on_sigterm() -> None:
+    """Makes SIGTERM, which schedulers send, end this process as Ctrl-C does."""
+    signal.signal(signal.SIGTERM, _interrupt)
+
+
+def _interrupt(number, frame) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # once is enough
+    raise KeyboardInterrupt
+
+
+def _run(plan: Plan, log: pathlib.Path | None) -> None:
     """What the process does."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which tells us
+    stop_on_sigterm()
+    _end_with_parent()
     try:
+        if log is not None:
+            _redirect(log)
         with quiet_import():
             from tf_twostage.experiment import trial
         plain_messages()
         trial.run(plan)
+    except HeldError:
+        sys.exit(HELD)
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(1)
@@ -43,10 +69,25 @@ def _run(plan: Plan) -> None:
         sys.exit(INTERRUPTED)
 
 
-def _reason(code: int | None) -> str | None:
-    if not code:
-        return None
-    if code > 0:
-        return "its message stands above"
-    name = signal.Signals(-code).name
-    return f"killed by {name}" + (" (out of memory?)" if name == "SIGKILL" else "")
+def _end_with_parent() -> None:
+    """A killed parent takes its trials with it: they would hold their locks unseen."""
+
+    def watch() -> None:
+        multiprocessing.parent_process().join()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def _redirect(log: pathlib.Path) -> None:
+    """Adds stdout and stderr, those of C++ too, to a file."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("ab") as file:
+        os.dup2(file.fileno(), 1)
+        os.dup2(file.fileno(), 2)
+
+
+def _last_line(log: pathlib.Path) -> str:
+    lines = log.read_text(encoding="utf-8", errors="replace").split("\n") if log.exists() else []
+    last = next((line.strip() for line in reversed(lines) if line.strip()), "no message")
+    return f"{last.removeprefix('error: ')} (see {log})"
