@@ -86,7 +86,7 @@ def _define_overrides() -> None:
         text = f"Overrides the recipe's {field.name}."
         if field.name == "network":
             flags.DEFINE_enum("network", None, recipes.NETWORKS, text)
-        elif field.type in define:
+        elif field.type in define and field.name != "learn_gamma":  # the flag is --gamma
             define[field.type](field.name, None, text)
 
 
@@ -112,7 +112,7 @@ def run() -> None:
     with quiet_import():  # TensorFlow: seconds that --help and a wrong flag do not wait for
         from tf_twostage.experiment import sweep
     plain_messages()
-    recipe_fields = {f.name for f in dataclasses.fields(recipes.Recipe)} - {"gamma", "likelihood"}
+    recipe_fields = {f.name for f in dataclasses.fields(recipes.Recipe)} - {"likelihood"}
     overrides = {
         n: FLAGS[n].value for n in recipe_fields & set(FLAGS) if FLAGS[n].value is not None
     }

@@ -13,7 +13,7 @@ from tf_twostage.evaluation import scores
 from tf_twostage.experiment import console, lock, progress, settings, sweep, trial, trial_process
 from tf_twostage.experiment.settings import Options
 
-TINY = {"batch_size": 20, "latent_dim": 4, "second_stage_width": 8, "stage1_epochs": 1}
+TINY = {"batch_size": 20, "latent_dim": 4, "stage2_width": 8, "stage1_epochs": 1}
 
 
 @pytest.fixture(scope="module")

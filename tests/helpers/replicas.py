@@ -27,7 +27,7 @@ from tf_twostage.models.two_stage import TwoStageVAE
 from tf_twostage.training import fit, strategy
 
 RECIPE = dataclasses.replace(
-    recipes.get("paper", "mnist", 1000, latent_dim=4, second_stage_width=16, batch_size=20),
+    recipes.get("paper", "mnist", 1000, latent_dim=4, stage2_width=16, batch_size=20),
     stage1_epochs=4,
     stage1_halve_every=2,
 )

@@ -37,7 +37,7 @@ def evaluate(
     return {
         "stages": trained,
         "gamma": model.stage1.gamma,
-        "log_gamma": float(model.stage1.log_gamma.numpy()),
+        "log_gamma": float(model.stage1.log_sd_x.numpy()),
         "active_dimensions": diagnostics.active_dimensions(lambda_),
         "latent_dim": len(lambda_),
         "true_dimensions": dataset.true_dim,

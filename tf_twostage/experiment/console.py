@@ -87,7 +87,7 @@ def _setting_plan(options: Options, recipe: recipes.Recipe) -> str:
         f"data set    {options.dataset}: {source}",
         f"images      {images.train_images:,} for training, {images.test_images:,} held out, "
         f"{' x '.join(map(str, images.image_shape))}",
-        f"recipe      {recipe.name}, network {recipe.network}, gamma {recipe.gamma}, "
+        f"recipe      {recipe.name}, network {recipe.network}, gamma {recipe.kind}, "
         f"likelihood {recipe.likelihood}",
     ]
     for stage in options.stages:

@@ -74,8 +74,11 @@ def _is_scored(
     metrics: dict, options: settings.Options, recipe: recipes.Recipe, config: dict
 ) -> bool:
     """Whether these are the metrics of these options, with all that they ask for."""
-    same = (config.get("seed"), config.get("recipe")) == (options.seed, dataclasses.asdict(recipe))
-    if not same or not set(options.stages) <= set(metrics.get("stages", ())):
+    if not config or config["seed"] != options.seed:
+        return False
+    if recipes.from_config(config["recipe"]) != recipe or not set(options.stages) <= set(
+        metrics.get("stages", ())
+    ):
         return False
     if not options.measures_fid:
         return True

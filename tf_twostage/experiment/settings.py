@@ -11,7 +11,7 @@ from tf_twostage.data import datasets
 from tf_twostage.data.storage import GB, Storage
 from tf_twostage.errors import InputError
 from tf_twostage.evaluation import scores
-from tf_twostage.models import networks
+from tf_twostage.models import shapes
 
 
 @dataclasses.dataclass(frozen=True)
@@ -126,16 +126,15 @@ def recipe_of(options: Options) -> recipes.Recipe:
         options.dataset,
         outline(options).train_images,
         epochs_scale=options.epochs_scale,
-        **options.overrides,
+        **recipes.renamed(options.overrides),
     )
 
 
 def run_path(options: Options, recipe: recipes.Recipe) -> pathlib.Path:
     """`<output_dir>/<dataset>/<recipe>-<network>-<gamma>[+override=value...]/trial_<k>`."""
-    kind = recipe.gamma if recipe.likelihood == "gaussian" else recipe.likelihood
     named = {"network", "gamma", "likelihood"}
     changed = [f"+{k}={v}" for k, v in sorted(options.changes.items()) if k not in named]
-    setting = f"{recipe.name}-{recipe.network}-{kind}{''.join(changed)}"
+    setting = f"{recipe.name}-{recipe.network}-{recipe.kind}{''.join(changed)}"
     root = pathlib.Path(options.output_dir).expanduser()
     return (
         root
@@ -182,7 +181,7 @@ _outline = functools.cache(datasets.outline)
 
 def check(options: Options, recipe: recipes.Recipe, images: datasets.Outline) -> None:
     """Raises `InputError` where this setting cannot be trained on these images."""
-    networks.check_image_shape(recipe.network, tuple(images.image_shape))
+    shapes.check_image_shape(recipe.network, tuple(images.image_shape))
     if images.train_images < recipe.batch_size:
         raise InputError(
             f"{options.dataset} has {images.train_images} training images, fewer than one batch "

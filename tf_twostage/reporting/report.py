@@ -9,7 +9,7 @@ import os
 import pathlib
 import shlex
 
-from tf_twostage import files
+from tf_twostage import files, recipes
 from tf_twostage.reporting import figures, page
 
 GRIDS = {
@@ -43,7 +43,7 @@ RUN_ROWS = (
     ("held-out images", "dataset.test"),
     ("recipe", "recipe.name"),
     ("network", "recipe.network"),
-    ("gamma", "recipe.gamma"),
+    ("gamma is learned", "recipe.learn_gamma"),
     ("likelihood", "recipe.likelihood"),
     ("latent dimensions", "recipe.latent_dim"),
     ("batch size", "recipe.batch_size"),
@@ -88,7 +88,8 @@ def write_report(run: str | os.PathLike) -> pathlib.Path:
 
 
 def _page(run: pathlib.Path, config: dict, metrics: dict) -> str:
-    recipe = page.as_mapping(config.get("recipe"))
+    recipe = recipes.renamed(page.as_mapping(config.get("recipe")))
+    config = config | {"recipe": recipe} if recipe else config
     title = f"Two-stage VAE on {page.text(page.at(config, 'dataset.name'), run.name)}"
     pictures, plots = run / "images", run / "figures"
     body = [
@@ -175,7 +176,7 @@ def _stage1_rows(metrics: dict, recipe: dict) -> list[Row]:
 def _gamma_expected(recipe: dict) -> str:
     if recipe.get("likelihood") == "bernoulli":
         return "1: the cross-entropy has no gamma"
-    if recipe.get("gamma") == "fixed":
+    if recipe.get("learn_gamma") is False:
         return "1: fixed, the paper's baseline"
     return "falls from 1 toward 0 (Theorem 3); the lower, the sharper the reconstructions"
 
