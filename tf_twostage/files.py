@@ -1,8 +1,9 @@
-"""Files that are written whole or not at all; JSON files that may be absent."""
+"""Files and folders that are written whole or not at all; JSON files that may be absent."""
 
 import json
 import os
 import pathlib
+import shutil
 from collections.abc import Callable
 
 
@@ -11,14 +12,28 @@ def replace_file(path: str | os.PathLike, write: Callable[[pathlib.Path], object
 
     The folder is made if absent. If `write` raises, whatever was at `path` stays.
     """
-    path = pathlib.Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{os.getpid()}.{path.name}")
+    temporary = _temporary_beside(pathlib.Path(path))
     try:
         write(temporary)
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def replace_folder(path: str | os.PathLike, write: Callable[[pathlib.Path], object]) -> None:
+    """`replace_file` for a folder: a former one is deleted once the new one is whole."""
+    temporary = _temporary_beside(pathlib.Path(path))
+    try:
+        write(temporary)
+        shutil.rmtree(path, ignore_errors=True)
+        os.replace(temporary, path)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _temporary_beside(path: pathlib.Path) -> pathlib.Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path.with_name(f".{os.getpid()}.{path.name}")
 
 
 def replace_text(path: str | os.PathLike, text: str) -> None:

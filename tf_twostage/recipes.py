@@ -1,4 +1,7 @@
-"""Every number of the paper, once, with its source; no hyper-parameter lives elsewhere.
+"""Every number of the paper, once, with its source.
+
+Layer sizes are beside it in `network_values`, the paper's results in `table1_values`; no other file
+has hyper-parameters of its own.
 
 A recipe is the complete setting of one run. Three are known:
 
@@ -12,39 +15,37 @@ authors' published TensorFlow 1 code), [TF1] (a TensorFlow 1 default that both r
 
 import dataclasses
 import math
+import numbers
 from collections.abc import Callable
 
 from tf_twostage.errors import InputError
 
 PAPER_DATASETS = ("mnist", "fashion_mnist", "cifar10", "celeba")
 NETWORKS = ("infogan", "resnet", "wae")
-GAMMAS = ("learned", "fixed")
+GAMMAS = ("learned", "fixed")  # the words of --gamma and of folder names
 LIKELIHOODS = ("gaussian", "bernoulli")
 
-BATCH_NORM_EPSILON = 1e-5  # [code]
-LEAKY_RELU_SLOPE = 0.2  # [code], InfoGAN
-SD_FLOOR = 1e-6  # [code], InfoGAN: sigma_z = 1e-6 + softplus(.)
-INITIAL_STDDEV = 0.02  # [code], InfoGAN: (truncated) normal kernels
+BATCH_NORM_DECAY = 0.999  # [code]
 PROBABILITY_FLOOR = 1e-8  # [code], inside the logarithms of the cross-entropy
 ACTIVE_BELOW = 0.1  # [ours] what counts as lambda_j << 1; they settle near 0 or 1 (Figure 11)
 
 
 @dataclasses.dataclass(frozen=True)
 class Schedule:
-    """How long one stage trains: rate(epoch) = learning_rate * 0.5 ** (epoch // halve_every)."""
+    """How long one stage trains, at the rate learning_rate * 0.5 ** (epoch // halve_every)."""
 
     epochs: int
     halve_every: int
     learning_rate: float
 
-    def rate(self, epoch: int) -> float:
-        """Learning rate during `epoch` (counted from 0)."""
-        return self.learning_rate * 0.5 ** (epoch // self.halve_every)
-
 
 @dataclasses.dataclass(frozen=True)
 class Recipe:
-    """One setting, complete. Every field can be overridden by a flag of the same name."""
+    """One setting, complete.
+
+    Every number and every switch has a flag of its name that overrides it; the flag of
+    `learn_gamma` is `--gamma learned` or `--gamma fixed`. `name` and `fid_protocol` have none.
+    """
 
     name: str
     stage1_epochs: int
@@ -58,19 +59,26 @@ class Recipe:
     adam_beta_2: float = 0.999  # [D] [TF1]
     adam_epsilon: float = 1e-8  # [TF1]; Keras' own default is 1e-7
     network: str = "infogan"  # [D] Table 1's network
-    gamma: str = "learned"
+    learn_gamma: bool = True  # else gamma = 1, the paper's baseline
     likelihood: str = "gaussian"
     latent_dim: int = 64  # kappa [F12], and InfoGAN [code]
-    second_stage_depth: int = 3  # [D]
-    second_stage_width: int = 1024  # [D] for Table 1; 2048 with the ResNet of the figures
-    second_stage_skip: bool = False  # [code] concatenates the input to the last hidden layer
-    second_stage_log_gamma: float = 0.0  # [code] start of log gamma_z (a standard deviation)
+    stage2_depth: int = 3  # [D]
+    stage2_width: int = 1024  # [D] for Table 1; 2048 with the ResNet of the figures
+    stage2_skip: bool = False  # [code] concatenates the input to the last hidden layer
+    stage2_log_sd: float = 0.0  # [code] where log sd_z starts: sd_z^2 is stage 2's gamma
     resnet_scales: int = 3  # [F12] N = 4 for CelebA, 3 for the other sets
     resnet_channels: int = 32  # [F12]
     resnet_flatten: bool = True  # [F12]; [code] averages over positions instead
-    batch_norm_decay: float = 0.999  # [code]
+    batch_norm_decay: float = BATCH_NORM_DECAY
     jpeg: bool = False  # [code] CIFAR-10 goes through JPEG once before training and scoring
     fid_protocol: str = "plain"  # [code] "table1": each sample stretched to its own min..max
+
+    @property
+    def kind(self) -> str:
+        """The kind of VAE, as folders and Table 1 name it: learned | fixed (gamma) | bernoulli."""
+        if self.likelihood != "gaussian":
+            return self.likelihood
+        return "learned" if self.learn_gamma else "fixed"
 
     def schedule(self, stage: int) -> Schedule:
         """The schedule of stage 1 or 2."""
@@ -101,11 +109,11 @@ CODE_EPOCHS = {
 DEFAULT_EPOCHS = (400, 150, 800, 300)  # [code] the defaults; [D] MNIST. Also for unknown images.
 
 QUICK_STEPS = (4_800, 14_400)  # [ours] 8 and 24 epochs of 60,000 images, the rate halved twice
-QUICK_LEARNING_RATE = 1e-3  # [ours] log gamma moves by at most about one rate a step
+QUICK_LEARNING_RATE = 1e-3  # [ours] log sd_x moves by at most about one rate a step
 # [ours] At gamma_z = 1 the second stage's data, of about unit variance, are a plateau: encoding
 # nothing costs no more than encoding all. 4,000 steps at 1e-3 did not leave it; from exp(-1) the
 # loss falls below the plateau's within 1,000. The long schedules have the time to leave it.
-QUICK_LOG_GAMMA = -1.0
+QUICK_LOG_SD = -1.0
 # [ours] Moving statistics over the last 100 steps, not 1,000: at this rate the weights move on so
 # fast that older statistics belong to another network. On the built-in images inference-mode
 # reconstructions had 20 times the squared error of training mode with 0.999.
@@ -116,7 +124,7 @@ QUICK_MANIFOLD = {
     "halvings": 3,
     "learning_rate": 3e-3,
     "latent_dim": 10,  # twice the true 5
-    "second_stage_width": 128,
+    "stage2_width": 128,
 }
 
 
@@ -126,7 +134,7 @@ def paper(dataset: str, train_images: int, network: str = "infogan") -> Recipe:
     return Recipe(
         "paper",
         *PAPER_EPOCHS.get(dataset, DEFAULT_EPOCHS),
-        second_stage_width=2048 if network == "resnet" else 1024,
+        stage2_width=2048 if network == "resnet" else 1024,
         resnet_scales=4 if dataset == "celeba" else 3,
         network=network,
     )
@@ -140,7 +148,7 @@ def official_code(dataset: str, train_images: int, network: str = "infogan") -> 
         *CODE_EPOCHS.get(dataset, DEFAULT_EPOCHS),
         batch_size=64,
         weight_decay=0.0,
-        second_stage_skip=True,
+        stage2_skip=True,
         resnet_scales=4,
         resnet_channels=16,
         resnet_flatten=False,
@@ -155,10 +163,10 @@ def quick(dataset: str, train_images: int, network: str = "infogan") -> Recipe:
 
     What it gives up: MNIST's 240,000 + 480,000 steps become 4,800 + 14,400, so gamma ends about
     an order of magnitude above the paper's and weak latent dimensions have not yet separated.
-    Its FIDs are not to be compared with Table 1. Steps, not epochs, are fixed, because log gamma
+    Its FIDs are not to be compared with Table 1. Steps, not epochs, are fixed, because log sd_x
     falls by the step: a small folder of images gets more epochs than a large one. The second
     stage is the authors' (with its skip) and starts at a smaller gamma_z, and batch norm forgets
-    faster: see QUICK_LOG_GAMMA and QUICK_BATCH_NORM_DECAY.
+    faster: see QUICK_LOG_SD and QUICK_BATCH_NORM_DECAY.
     """
     base = paper(dataset, train_images, network)
     values = {"steps": QUICK_STEPS, "halvings": 2, "learning_rate": QUICK_LEARNING_RATE}
@@ -174,39 +182,11 @@ def quick(dataset: str, train_images: int, network: str = "infogan") -> Recipe:
         stage1_halve_every=halve[0],
         stage2_epochs=epochs[1],
         stage2_halve_every=halve[1],
-        second_stage_skip=True,
-        second_stage_log_gamma=QUICK_LOG_GAMMA,
+        stage2_skip=True,
+        stage2_log_sd=QUICK_LOG_SD,
         batch_norm_decay=QUICK_BATCH_NORM_DECAY,
         **values,
     )
-
-
-# Table 1: FID, (mean, standard deviation over 10 trials); None where no deviation is given.
-# [Table 1] of the paper; [camera-ready] rows that only its published version has.
-TABLE1_TRIALS = 10
-TABLE1_FID = {
-    "VAE (fixed γ)": ((52.0, 0.6), (84.6, 0.9), (160.5, 1.1), (55.9, 0.6)),  # [Table 1]
-    "VAE (learned γ)": ((54.5, 1.0), (60.0, 1.1), (76.7, 0.8), (60.5, 0.6)),  # [Table 1]
-    "2-Stage VAE": ((12.6, 1.5), (29.3, 1.0), (72.9, 0.9), (44.4, 0.7)),  # [Table 1]
-    "VAE (cross-entropy)": ((16.6, 0.4), (43.6, 0.7), (106.0, 1.0), (53.3, 0.6)),  # [camera-ready]
-}
-# Models that are not reproduced here, as the paper cites them.
-TABLE1_CITED = {
-    "MM GAN, tuned": ((9.8, 0.9), (29.6, 1.6), (72.7, 3.6), (65.6, 4.2)),  # [Table 1]
-    "NS GAN, tuned": ((6.8, 0.5), (26.5, 1.6), (58.5, 1.9), (55.0, 3.3)),  # [Table 1]
-    "LSGAN, tuned": ((7.8, 0.6), (30.7, 2.2), (87.1, 47.5), (53.9, 2.8)),  # [Table 1]
-    "WGAN, tuned": ((6.7, 0.4), (21.5, 1.6), (55.2, 2.3), (41.3, 2.0)),  # [Table 1]
-    "WGAN GP, tuned": ((20.3, 5.0), (24.5, 2.1), (55.8, 0.9), (30.3, 1.0)),  # [Table 1]
-    "DRAGAN, tuned": ((7.6, 0.4), (27.7, 1.2), (69.8, 2.0), (42.3, 3.0)),  # [Table 1]
-    "BEGAN, tuned": ((13.1, 1.0), (22.9, 0.9), (71.4, 1.6), (38.9, 0.9)),  # [Table 1]
-    "Best GAN, default": ((10, None), (32, None), (70, None), (49, None)),  # [Table 1]
-    "VAE + Flow": ((54.8, 2.8), (62.1, 1.6), (81.2, 2.0), (65.7, 2.8)),  # [camera-ready]
-    "WAE-MMD": ((115.0, 1.1), (101.7, 0.8), (80.9, 0.4), (62.9, 0.8)),  # [camera-ready]
-}
-# What makes an FID one of Table 1's.
-TABLE1_RECIPES = ("paper", "official_code")
-TABLE1_NETWORK = "infogan"  # [D]
-TRAIN_IMAGES = {"mnist": 60_000, "fashion_mnist": 60_000, "cifar10": 50_000, "celeba": 162_770}
 
 
 RECIPES: dict[str, Callable[..., Recipe]] = {
@@ -240,24 +220,76 @@ def get(name: str, dataset: str, train_images: int, *, epochs_scale: float = 1.0
     if name not in RECIPES:
         raise InputError(f"unknown recipe {name!r}: choose one of {', '.join(RECIPES)}")
     given = {key: value for key, value in overrides.items() if value is not None}
-    _check(given, epochs_scale)
+    _check(given)
+    if not 0 < epochs_scale < math.inf:
+        raise InputError(f"epochs_scale must be a number > 0, not {epochs_scale}")
     network = given.get("network", "infogan")
     recipe = RECIPES[name](dataset, train_images, network)
     return dataclasses.replace(recipe, **given).scaled(epochs_scale)
 
 
-def _check(given: dict, epochs_scale: float) -> None:
+# Names of former versions, which config.json files may hold.
+FORMER_NAMES = {
+    "gamma": "learn_gamma",  # a word then, learned or fixed
+    "second_stage_depth": "stage2_depth",
+    "second_stage_width": "stage2_width",
+    "second_stage_skip": "stage2_skip",
+    "second_stage_log_gamma": "stage2_log_sd",
+}
+
+
+def renamed(values: dict) -> dict:
+    """A recipe's values (all, or some overrides) with former names put into today's."""
+    given = {FORMER_NAMES.get(name, name): value for name, value in values.items()}
+    if given.get("learn_gamma") in GAMMAS:
+        given["learn_gamma"] = given["learn_gamma"] == "learned"
+    return given
+
+
+def from_config(values: dict) -> Recipe:
+    """The recipe that a config.json holds, of this version or a former one.
+
+    Args:
+      values: its "recipe": names of fields, today's or former ones, with their values. What a
+        former version did not know yet has today's default, which is what that version did.
+
+    Raises:
+      InputError: it is not a recipe; an unknown name; a value that does not fit.
+    """
+    given = renamed(values)
+    missing = {f.name for f in dataclasses.fields(Recipe) if f.default is dataclasses.MISSING}
+    missing -= set(given)
+    if missing:
+        raise InputError(f"the recipe of config.json has no {', '.join(sorted(missing))}")
+    _check({key: value for key, value in given.items() if key not in _WITHOUT_FLAG})
+    return Recipe(**given)
+
+
+_WITHOUT_FLAG = ("name", "fid_protocol")
+_CHOICES = {"network": NETWORKS, "likelihood": LIKELIHOODS}
+
+
+def _check(given: dict) -> None:
+    """Raises `InputError` for an unknown name, or a value that its field cannot have."""
     known = {field.name: field.type for field in dataclasses.fields(Recipe)}
     for key, value in given.items():
-        if key not in known or key == "name":
+        if key not in known or key in _WITHOUT_FLAG:
             raise InputError(f"a recipe has no value {key!r}: it has {', '.join(known)}")
-        least = -math.inf if key == "second_stage_log_gamma" else 0
-        if known[key] in (int, float) and not (math.isfinite(value) and value >= least):
-            raise InputError(f"{key} must be a finite number >= {least}, not {value}")
-        if known[key] is int and value < 1:
-            raise InputError(f"{key} must be at least 1, not {value}")
-    for key, allowed in (("network", NETWORKS), ("gamma", GAMMAS), ("likelihood", LIKELIHOODS)):
-        if given.get(key, allowed[0]) not in allowed:
-            raise InputError(f"unknown {key} {given[key]!r}: choose one of {', '.join(allowed)}")
-    if not 0 < epochs_scale < math.inf:
-        raise InputError(f"epochs_scale must be a number > 0, not {epochs_scale}")
+        if key in _CHOICES and value not in _CHOICES[key]:
+            choices = ", ".join(_CHOICES[key])
+            raise InputError(f"unknown {key} {value!r}: choose one of {choices}")
+        if known[key] is bool and not isinstance(value, bool):
+            raise InputError(f"{key} must be True or False, not {value!r}")
+        if known[key] in (int, float):
+            _check_number(key, value, known[key])
+
+
+def _check_number(key: str, value, kind: type) -> None:
+    number = isinstance(value, numbers.Integral if kind is int else numbers.Real)
+    if not number or isinstance(value, bool):
+        raise InputError(
+            f"{key} must be {'an integer' if kind is int else 'a number'}, not {value!r}"
+        )
+    least = {"stage2_log_sd": -math.inf}.get(key, 1 if kind is int else 0)
+    if not (math.isfinite(value) and value >= least):
+        raise InputError(f"{key} must be a finite number >= {least}, not {value}")

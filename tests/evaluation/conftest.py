@@ -12,7 +12,7 @@ COUNT = 80  # more than 64 dims: the covariances have full rank
 
 @pytest.fixture(scope="session")
 def model():
-    recipe = recipes.get("paper", "mnist", 1000, latent_dim=4, second_stage_width=8)
+    recipe = recipes.get("paper", "mnist", 1000, latent_dim=4, stage2_width=8)
     model = TwoStageVAE(recipe, (8, 8, 1), seed=0)
     model.trained = {1, 2}
     return model

@@ -15,7 +15,7 @@ from tf_twostage.models.two_stage import TwoStageVAE
 def model():
     """A tiny untrained two-stage model that counts as trained."""
     recipe = recipes.get("quick", "manifold", 1000)
-    recipe = dataclasses.replace(recipe, latent_dim=8, second_stage_width=16)
+    recipe = dataclasses.replace(recipe, latent_dim=8, stage2_width=16)
     model = TwoStageVAE(recipe, (8, 8, 1))
     model.trained = {1, 2}
     return model

@@ -25,7 +25,7 @@ ROOT = pathlib.Path(__file__).parents[2]
 TINY = {
     "batch_size": 20,
     "latent_dim": 4,
-    "second_stage_width": 16,
+    "stage2_width": 16,
     "stage1_epochs": 2,
     "stage1_halve_every": 1,
     "stage2_epochs": 3,

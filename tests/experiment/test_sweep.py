@@ -20,7 +20,7 @@ from tf_twostage.experiment.options import Options
 from tf_twostage.run_folder import RunFolder
 
 ROOT = pathlib.Path(__file__).parents[2]
-TINY = {"batch_size": 20, "latent_dim": 4, "second_stage_width": 8, "stage1_epochs": 1}
+TINY = {"batch_size": 20, "latent_dim": 4, "stage2_width": 8, "stage1_epochs": 1}
 
 
 @pytest.fixture(scope="module")

@@ -89,7 +89,7 @@ def variables(model, stage: int) -> dict:
         found[f"{scope}/variance"] = layer.moving_variance
         found[f"{scope}/beta"] = layer.beta
         found[f"{scope}/gamma"] = layer.gamma
-    found[f"stage{stage}/decoder/loggamma_{'xz'[stage - 1]}"] = model.log_gamma
+    found[f"stage{stage}/decoder/loggamma_{'xz'[stage - 1]}"] = model.log_sd_x
     return found
 
 

@@ -29,7 +29,7 @@ from tf_twostage.training import fit
 from tf_twostage.training.devices import Devices
 
 RECIPE = dataclasses.replace(
-    recipes.get("paper", "mnist", 1000, latent_dim=4, second_stage_width=16, batch_size=20),
+    recipes.get("paper", "mnist", 1000, latent_dim=4, stage2_width=16, batch_size=20),
     stage1_epochs=4,
     stage1_halve_every=2,
 )

@@ -9,7 +9,7 @@ from tf_twostage.models.two_stage import TwoStageVAE
 
 @pytest.fixture(scope="module")
 def model():
-    recipe = recipes.get("paper", "mnist", 1000, latent_dim=4, second_stage_width=8)
+    recipe = recipes.get("paper", "mnist", 1000, latent_dim=4, stage2_width=8)
     model = TwoStageVAE(recipe, (8, 8, 1), seed=0)
     model.trained = {1, 2}
     return model

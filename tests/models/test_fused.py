@@ -101,7 +101,7 @@ class Losses(keras.callbacks.Callback):
 
 def trained(optimizer, stage):
     """Losses of ten steps and the weights after them."""
-    recipe = recipes.get("paper", "mnist", 100, latent_dim=4, second_stage_width=16)
+    recipe = recipes.get("paper", "mnist", 100, latent_dim=4, stage2_width=16)
     model = TwoStageVAE(recipe, (8, 8, 1), seed=3).stage(stage)
     rng = np.random.default_rng(1)
     shape = (8, 8, 1) if stage == 1 else (4,)
@@ -132,7 +132,7 @@ def test_training_is_that_of_plain_keras(stage, monkeypatch):
 
 
 def test_weight_decay_is_the_tapes_again_after_training():
-    recipe = recipes.get("paper", "mnist", 100, latent_dim=4, second_stage_width=16)
+    recipe = recipes.get("paper", "mnist", 100, latent_dim=4, stage2_width=16)
     model = TwoStageVAE(recipe, (8, 8, 1)).stage2
     optimizer = Adam(1e-3)
     optimizer.build(model.trainable_variables)

@@ -20,7 +20,7 @@ RNG = np.random.default_rng(0)
 
 
 def recipe(**values):
-    tiny = recipes.get("paper", "mnist", 1000, latent_dim=4, second_stage_width=8)
+    tiny = recipes.get("paper", "mnist", 1000, latent_dim=4, stage2_width=8)
     return dataclasses.replace(tiny, **values)
 
 
@@ -29,7 +29,7 @@ def latent_vae(**values):
     model = GaussianVAE(
         *networks.second_stage(setting),
         setting.latent_dim,
-        gamma=setting.gamma,
+        learn_gamma=setting.learn_gamma,
         likelihood=setting.likelihood,
     )
     return model.build_for((setting.latent_dim,))
@@ -54,13 +54,13 @@ def test_kl_against_scipy_quadrature():
     assert float(kl_divergence(mu, sd)[0]) == pytest.approx(expected, rel=1e-5)
 
 
-@pytest.mark.parametrize("log_gamma", [0.0, -2.3])
-def test_gaussian_loss_is_the_negative_log_density(log_gamma):
+@pytest.mark.parametrize("log_sd_x", [0.0, -2.3])
+def test_gaussian_loss_is_the_negative_log_density(log_sd_x):
     from scipy import stats
 
     x, x_hat = RNG.uniform(size=(2, 3, 4, 4, 1)).astype("float32")
-    expected = -stats.norm.logpdf(x, x_hat, math.exp(log_gamma)).sum(axis=(1, 2, 3))
-    np.testing.assert_allclose(gaussian_loss(x, x_hat, log_gamma), expected, rtol=1e-5)
+    expected = -stats.norm.logpdf(x, x_hat, math.exp(log_sd_x)).sum(axis=(1, 2, 3))
+    np.testing.assert_allclose(gaussian_loss(x, x_hat, log_sd_x), expected, rtol=1e-5)
 
 
 def test_bernoulli_loss_by_hand_and_at_the_ends():
@@ -103,18 +103,18 @@ def test_gradient_of_weight_decay_is_its_rate_times_the_weight():
 
 
 def test_learned_gamma_moves_and_fixed_gamma_does_not():
-    for gamma, moved in (("learned", True), ("fixed", False)):
-        model = latent_vae(gamma=gamma)
+    for learned in (True, False):
+        model = latent_vae(learn_gamma=learned)
         model.compile(keras.optimizers.Adam(0.01))
         model.fit(data(100)["x"], batch_size=10, verbose=0)
-        assert (model.gamma != 1.0) == moved
+        assert (model.gamma != 1.0) == learned
         names = [v.name for v in model.trainable_variables]
-        assert ("log_gamma" in names) == moved
+        assert ("log_sd_x" in names) == learned
 
 
 def test_bernoulli_leaves_gamma_alone_and_its_loss_falls():
     model = latent_vae(likelihood="bernoulli")
-    assert "log_gamma" not in [v.name for v in model.trainable_variables]
+    assert "log_sd_x" not in [v.name for v in model.trainable_variables]
     assert model.gamma == 1.0
 
 
@@ -125,10 +125,10 @@ def test_optimal_gamma_is_the_mean_squared_error():
     mse = float(np.mean(np.square(batch["x"] - output.x_hat)))
     losses = {}
     for factor in (0.9, 1.0, 1.1):
-        model.log_gamma.assign(0.5 * math.log(mse * factor))
+        model.log_sd_x.assign(0.5 * math.log(mse * factor))
         losses[factor] = float(np.mean(model.loss_terms(batch["x"], output).reconstruction))
     assert losses[1.0] < min(losses[0.9], losses[1.1])
-    model.log_gamma.assign(0.5 * math.log(mse))
+    model.log_sd_x.assign(0.5 * math.log(mse))
     assert model.gamma == pytest.approx(mse, rel=1e-5)
 
 
@@ -153,7 +153,7 @@ def test_theorem_4_linear_case_finds_the_subspace():
     keras.utils.set_random_seed(1)
     basis = RNG.normal(size=(2, 4))
     x = (RNG.normal(size=(2000, 2)) @ basis).astype("float32")
-    model = latent_vae(weight_decay=0.0, second_stage_width=32)
+    model = latent_vae(weight_decay=0.0, stage2_width=32)
     model.compile(keras.optimizers.Adam(3e-3))
     model.fit(x, batch_size=100, epochs=40, verbose=0)
     lambda_ = np.sort(np.mean(np.square(model(x).sd_z), axis=0))

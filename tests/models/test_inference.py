@@ -8,7 +8,7 @@ from tf_twostage.models.two_stage import TwoStageVAE
 
 
 def test_a_network_is_traced_once_for_all_numbers_of_examples(monkeypatch):
-    recipe = recipes.get("paper", "mnist", 100, latent_dim=4, second_stage_width=16)
+    recipe = recipes.get("paper", "mnist", 100, latent_dim=4, stage2_width=16)
     encoder = TwoStageVAE(recipe, (8, 8, 1)).stage2.encoder
     calls = []
     plain = type(encoder).call

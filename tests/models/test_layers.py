@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tf_twostage import recipes
+from tf_twostage import network_values
 from tf_twostage.models.layers import SpectralConv2D, SpectralDense, ZeroDebiasedBatchNormalization
 
 RNG = np.random.default_rng(0)
@@ -116,7 +116,7 @@ def test_batch_norm_normalises_with_batch_then_with_moving_statistics():
     layer = ZeroDebiasedBatchNormalization()
     x = RNG.normal(1.0, 3.0, size=(8, 5, 5, 2)).astype("float32")
     mean, variance = x.mean((0, 1, 2)), x.var((0, 1, 2))
-    expected = (x - mean) / np.sqrt(variance + recipes.BATCH_NORM_EPSILON)
+    expected = (x - mean) / np.sqrt(variance + network_values.BATCH_NORM_EPSILON)
     np.testing.assert_allclose(layer(x, training=True), expected, rtol=1e-4, atol=1e-4)
     np.testing.assert_allclose(layer(x[:1]), expected[:1], rtol=1e-4, atol=1e-4)
 

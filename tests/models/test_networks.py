@@ -77,9 +77,9 @@ def test_wae():
     check_passes(build("wae", (64, 64, 3)), (64, 64, 3))
 
 
-def test_second_stage_skip_concatenates_the_input():
+def test_stage2_skip_concatenates_the_input():
     for skip, rows in ((False, 1024), (True, 1032)):
-        recipe = recipes.get("paper", "mnist", 1000, latent_dim=8, second_stage_skip=skip)
+        recipe = recipes.get("paper", "mnist", 1000, latent_dim=8, stage2_skip=skip)
         model = GaussianVAE(*networks.second_stage(recipe), 8).build_for((8,))
         assert model.encoder.mean.kernel.shape == (rows, 8)
         assert model.decoder.mean.kernel.shape == (rows, 8)

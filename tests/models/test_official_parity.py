@@ -100,4 +100,4 @@ def test_stage2_generation(reference, model):
     official_weights.assign(model, 2)
     z_hat = model.decoder(reference["gen_u"], training=False)
     np.testing.assert_allclose(z_hat, reference["gen/z_hat"], rtol=1e-5, atol=1e-5)
-    assert math.exp(float(model.log_gamma)) == pytest.approx(reference["gen/gamma_z"], rel=1e-6)
+    assert math.exp(float(model.log_sd_x)) == pytest.approx(reference["gen/gamma_z"], rel=1e-6)

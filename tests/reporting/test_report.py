@@ -21,7 +21,7 @@ CONFIG = {
         "gamma": "learned",
         "likelihood": "gaussian",
         "latent_dim": 16,
-        "second_stage_skip": False,
+        "stage2_skip": False,
     },
     "overrides": {"latent_dim": 16},
     "dataset": {
@@ -114,7 +114,7 @@ def test_page_says_what_was_run(tmp_path):
     assert page.row("image shape (H, W, C)") == ["20, 20, 1"]
     assert page.row("changed from the recipe") == ["latent_dim = 16"]
     assert page.row("seed") == ["7"]
-    assert page.row("second_stage_skip") == ["no"]
+    assert page.row("stage2_skip") == ["no"]
     assert page.row("python") == ["3.11"]
     assert page.row("devices") == ["none"]
 

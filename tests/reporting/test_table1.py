@@ -8,7 +8,7 @@ import statistics
 import pytest
 
 from fid import TTUR_BLOB_ID
-from tf_twostage import recipes
+from tf_twostage import recipes, table1_values
 from tf_twostage.errors import InputError
 from tf_twostage.metrics import FidScores
 from tf_twostage.reporting import table1
@@ -18,13 +18,13 @@ def write_run(folder, dataset="mnist", trial=0, fids=None, **changes):
     """A finished trial with the paper's recipe unless `changes` says otherwise."""
     overrides = changes.pop("overrides", {})
     name = changes.pop("recipe", "paper")
-    train = changes.pop("train", recipes.TRAIN_IMAGES.get(dataset, 100))
-    recipe = recipes.get(name, dataset, train, **overrides)
+    train = changes.pop("train", table1_values.TRAIN_IMAGES.get(dataset, 100))
+    recipe = recipes.get(name, dataset, train, **recipes.renamed(overrides))
     both = fids or {"stage1": 50.0 + trial, "stage2": 12.0 + trial}
     protocols = {"plain": {k: v + 100 for k, v in both.items()}, "table1": both}
     fid = FidScores("plain", 2048, TTUR_BLOB_ID, False, 10_000, 1.5, protocols)
     fid = dataclasses.replace(fid, **changes).as_dict()
-    kind = recipe.gamma if recipe.likelihood == "gaussian" else recipe.likelihood
+    kind = recipe.kind
     extra = "".join(f"+{k}={v}" for k, v in overrides.items() if k not in ("gamma", "likelihood"))
     run = folder / dataset / f"{name}-infogan-{kind}{extra}" / f"trial_{trial:03d}"
     run.mkdir(parents=True)

@@ -18,7 +18,7 @@ from tf_twostage.training.checkpoint import Checkpoint
 from tf_twostage.training.devices import Devices
 
 RECIPE = recipes.get(
-    "paper", "mnist", 1000, latent_dim=3, second_stage_width=16, batch_size=10, learning_rate=1e-3
+    "paper", "mnist", 1000, latent_dim=3, stage2_width=16, batch_size=10, learning_rate=1e-3
 )
 RECIPE = dataclasses.replace(RECIPE, stage2_epochs=4, stage2_halve_every=2)
 MEAN = np.random.default_rng(0).normal(size=(50, 3)).astype("float32")

@@ -26,7 +26,7 @@ def evaluate(model: TwoStageVAE, dataset: Dataset, lambda_: np.ndarray, seed: in
     return Scores(
         stages=tuple(sorted(model.trained)),
         gamma=model.stage1.gamma,
-        log_sd_x=float(model.stage1.log_gamma.numpy()),
+        log_sd_x=float(model.stage1.log_sd_x.numpy()),
         active_dimensions=diagnostics.active_dimensions(lambda_),
         true_dimensions=dataset.true_dim,
         lambda_=tuple(float(value) for value in lambda_),

@@ -81,7 +81,7 @@ def _setting_plan(setting: Setting) -> str:
         f"data set    {setting.dataset}: {setting.source.describe()}",
         f"images      {images.train_images:,} for training, {images.test_images:,} held out, "
         f"{' x '.join(map(str, images.image_shape))}",
-        f"recipe      {recipe.name}, network {recipe.network}, gamma {recipe.gamma}, "
+        f"recipe      {recipe.name}, network {recipe.network}, gamma {recipe.kind}, "
         f"likelihood {recipe.likelihood}",
     ]
     for stage in setting.stages:

@@ -17,9 +17,10 @@ from tf_twostage.data.splits import Outline
 from tf_twostage.errors import InputError
 from tf_twostage.evaluation.fid_spec import FidSpec
 from tf_twostage.experiment.options import Options
+from tf_twostage.models import shapes
 from tf_twostage.run_folder import RunFolder
 
-_IN_THE_NAME = ("network", "gamma", "likelihood")  # these say themselves in a setting's name
+_IN_THE_NAME = ("network", "learn_gamma", "likelihood")  # these say themselves in a setting's name
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,9 +45,8 @@ class Setting:
     def path(self) -> pathlib.Path:
         """`<output_dir>/<dataset>/<recipe>-<network>-<gamma>[+override=value...]`."""
         recipe = self.recipe
-        kind = recipe.gamma if recipe.likelihood == "gaussian" else recipe.likelihood
         changed = [f"+{k}={v}" for k, v in sorted(self.changes.items()) if k not in _IN_THE_NAME]
-        name = f"{recipe.name}-{recipe.network}-{kind}{''.join(changed)}"
+        name = f"{recipe.name}-{recipe.network}-{recipe.kind}{''.join(changed)}"
         return root_of(self.options) / self.source.run_name / name
 
     @property
@@ -65,9 +65,7 @@ class Setting:
 
     def check(self) -> None:
         """Raises `InputError` where this recipe cannot be trained on these images."""
-        from tf_twostage.models import networks
-
-        networks.check_image_shape(self.recipe.network, tuple(self.outline.image_shape))
+        shapes.check_image_shape(self.recipe.network, tuple(self.outline.image_shape))
         images, batch = self.outline.train_images, self.recipe.batch_size
         if images < batch:
             raise InputError(
@@ -138,7 +136,7 @@ def _settings(options: Options) -> Iterator[Setting]:
         )
         outline = source.outline()
         for kind in kinds:
-            overrides = options.overrides | kind
+            overrides = recipes.renamed(options.overrides | kind)
             recipe = recipes.get(
                 options.recipe or recipes.default_name(name),
                 name,

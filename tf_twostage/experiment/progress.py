@@ -2,6 +2,7 @@
 
 import dataclasses
 
+from tf_twostage import recipes
 from tf_twostage.experiment import lock
 from tf_twostage.experiment.plan import Plan
 from tf_twostage.metrics import FidScores
@@ -110,7 +111,9 @@ def _is_scored(metrics: dict, plan: Plan) -> bool:
     if not set(plan.setting.stages) <= set(metrics.get("stages") or ()):
         return False
     config = plan.folder.read_config()
-    if (config.get("seed"), config.get("recipe")) != (plan.seed, dataclasses.asdict(plan.recipe)):
+    if not config or config["seed"] != plan.seed:
+        return False
+    if recipes.from_config(config["recipe"]) != plan.recipe:
         return False
     spec = plan.setting.fid
     found = FidScores.from_dict(metrics.get("fid"))

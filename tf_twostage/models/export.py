@@ -2,11 +2,11 @@
 
 import os
 import pathlib
-import shutil
 
 import keras
 import tensorflow as tf
 
+from tf_twostage import files
 from tf_twostage.models.two_stage import TwoStageVAE
 
 SEED = tf.TensorSpec([2], tf.int32, name="seed")
@@ -27,20 +27,13 @@ def export_saved_model(model: TwoStageVAE, path: str | os.PathLike) -> pathlib.P
       model: a model whose stage 1 at least is trained.
       path: a folder, for TensorFlow Serving one named by a version number.
     """
-    path = pathlib.Path(path)
-    temporary = path.with_name(f".{os.getpid()}.{path.name}")
     archive = keras.export.ExportArchive()
     archive.track(model.stage1)
     archive.track(model.stage2)
     for name, (function, signature) in _endpoints(model).items():
         archive.add_endpoint(name, function, input_signature=signature)
-    try:
-        archive.write_out(temporary, verbose=False)
-        shutil.rmtree(path, ignore_errors=True)
-        os.replace(temporary, path)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-    return path
+    files.replace_folder(path, lambda temporary: archive.write_out(temporary, verbose=False))
+    return pathlib.Path(path)
 
 
 def _endpoints(model: TwoStageVAE) -> dict:
@@ -77,7 +70,7 @@ def _generator(model: TwoStageVAE, stage: int):
         z = tf.random.stateless_normal(shape, seeds[0])
         if stage == 2:
             noise = tf.random.stateless_normal(shape, seeds[1])
-            z = model.stage2.decoder(z) + tf.exp(model.stage2.log_gamma) * noise
+            z = model.stage2.draw(model.stage2.decoder(z), noise)
         return {"images": model.stage1.decoder(z)}
 
     return generate

@@ -8,6 +8,8 @@ import math
 from typing import NamedTuple
 
 import keras
+import numpy as np
+import tensorflow as tf
 from keras import ops
 
 from tf_twostage import recipes
@@ -34,14 +36,13 @@ def kl_divergence(mu_z, sd_z):
     return ops.sum(ops.square(mu_z) + ops.square(sd_z) - 2 * ops.log(sd_z) - 1, axis=-1) / 2
 
 
-def gaussian_loss(x, x_hat, log_gamma):
-    """-log N(x; x_hat, gamma^2 I), [B], where gamma = exp(log_gamma) is a standard deviation.
+def gaussian_loss(x, x_hat, log_sd_x):
+    """-log N(x; x_hat, gamma I), [B], where sqrt(gamma) = sd_x = exp(log_sd_x).
 
-    sum_i ((x_i - x_hat_i) / gamma)^2 / 2 + log gamma + log(2 pi) / 2. The paper's gamma, the
-    variance in Sigma_x = gamma I, is exp(2 log_gamma).
+    sum_i ((x_i - x_hat_i) / sd_x)^2 / 2 + log sd_x + log(2 pi) / 2.
     """
-    squares = ops.square((x - x_hat) * ops.exp(-log_gamma)) / 2
-    return _sum_over_data(squares + log_gamma + math.log(2 * math.pi) / 2)
+    squares = ops.square((x - x_hat) * ops.exp(-log_sd_x)) / 2
+    return _sum_over_data(squares + log_sd_x + math.log(2 * math.pi) / 2)
 
 
 def bernoulli_loss(x, x_hat):
@@ -103,13 +104,15 @@ class GaussianVAE(keras.Model):
       encoder: model from data to `networks.Posterior`.
       decoder: model from latents [B, kappa] to the decoder mean.
       latent_dim: kappa.
-      gamma: "learned" or "fixed" (gamma = 1, the paper's baseline).
+      learn_gamma: whether gamma is trained; False: gamma stays where it starts.
       likelihood: "gaussian", or "bernoulli" for the cross-entropy on data in 0..1; gamma is then
-        unused and stays 1.
-      log_gamma: where log gamma starts, the logarithm of a standard deviation.
+        unused and stays where it starts.
+      log_sd_x: where log sd_x starts. 0 is gamma = 1, the paper's baseline where gamma is fixed.
       seed: int, seeds the noise where none is given.
 
     Attributes:
+      log_sd_x: the weight behind gamma: the logarithm of the decoder's standard deviation
+        sd_x = sqrt(gamma), as the authors train it.
       across_workers: True keeps the logs of a step down to the loss, in the one shape that Keras
         can average over several workers. Metrics count every step all the same.
     """
@@ -120,9 +123,9 @@ class GaussianVAE(keras.Model):
         decoder: keras.Model,
         latent_dim: int,
         *,
-        gamma: str = "learned",
+        learn_gamma: bool = True,
         likelihood: str = "gaussian",
-        log_gamma: float = 0.0,
+        log_sd_x: float = 0.0,
         seed: int | None = None,
         **kwargs,
     ):
@@ -133,11 +136,11 @@ class GaussianVAE(keras.Model):
         self.likelihood = likelihood
         self.across_workers = False
         self.noise = keras.random.SeedGenerator(seed)
-        learned = gamma == "learned" and likelihood == "gaussian"
-        # The logarithm of the standard deviation, as the authors train it.
-        start = keras.initializers.Constant(log_gamma)
-        self.log_gamma = self.add_weight(
-            shape=(), initializer=start, trainable=learned, name="log_gamma"
+        self.log_sd_x = self.add_weight(
+            shape=(),
+            initializer=keras.initializers.Constant(log_sd_x),
+            trainable=learn_gamma and likelihood == "gaussian",
+            name="log_sd_x",
         )
         self.kl_metric = keras.metrics.Mean(name="kl")
         self.reconstruction_metric = keras.metrics.Mean(name="reconstruction")
@@ -146,8 +149,19 @@ class GaussianVAE(keras.Model):
 
     @property
     def gamma(self) -> float:
-        """The paper's gamma: the decoder's variance, exp(2 log_gamma)."""
-        return math.exp(2 * float(ops.convert_to_numpy(self.log_gamma)))
+        """The paper's gamma: the decoder's variance, exp(2 log_sd_x)."""
+        return math.exp(2 * float(ops.convert_to_numpy(self.log_sd_x)))
+
+    def draw(self, x_hat, noise):
+        """x ~ p(x|z): x_hat + sd_x * noise, [B, ...], arrays or tensors; sd_x as it is now.
+
+        Args:
+          x_hat: the decoder mean at z, [B, ...].
+          noise: draws from N(0, 1), as x_hat.
+        """
+        with tf.init_scope():  # a number even where a function is traced for export
+            sd_x = float(np.exp(self.log_sd_x.numpy()))
+        return x_hat + sd_x * noise
 
     def build_for(self, data_shape: tuple[int, ...]) -> "GaussianVAE":
         """Creates all weights for data of this shape (without the batch); returns self."""
@@ -168,7 +182,7 @@ class GaussianVAE(keras.Model):
         if self.likelihood == "bernoulli":
             reconstruction = bernoulli_loss(x, output.x_hat)
         else:
-            reconstruction = gaussian_loss(x, output.x_hat, self.log_gamma)
+            reconstruction = gaussian_loss(x, output.x_hat, self.log_sd_x)
         return LossTerms(kl_divergence(output.mu_z, output.sd_z), reconstruction)
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
@@ -180,7 +194,7 @@ class GaussianVAE(keras.Model):
         terms = self.loss_terms(self._split(x)[0], y_pred)
         self.kl_metric.update_state(terms.kl)
         self.reconstruction_metric.update_state(terms.reconstruction)
-        self.gamma_metric.update_state(ops.exp(2 * self.log_gamma))
+        self.gamma_metric.update_state(ops.exp(2 * self.log_sd_x))
         self.active_metric.update_state(y_pred.sd_z)
         objective = ops.mean(terms.kl + terms.reconstruction)
         return sum(map(self._aggregate_additional_loss, [objective, *self.losses]))

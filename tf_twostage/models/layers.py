@@ -9,7 +9,7 @@ import math
 import keras
 from keras import ops
 
-from tf_twostage import recipes
+from tf_twostage import network_values, recipes
 from tf_twostage.models import fused
 
 
@@ -139,8 +139,8 @@ class ZeroDebiasedBatchNormalization(keras.layers.Layer):
 
     def __init__(
         self,
-        decay: float = 0.999,
-        epsilon: float = recipes.BATCH_NORM_EPSILON,
+        decay: float = recipes.BATCH_NORM_DECAY,
+        epsilon: float = network_values.BATCH_NORM_EPSILON,
         synchronized: bool = False,
         **kwargs,
     ):

@@ -10,8 +10,9 @@ from typing import NamedTuple
 import keras
 from keras import ops
 
+from tf_twostage import network_values as sizes
 from tf_twostage import recipes
-from tf_twostage.errors import InputError
+from tf_twostage.models import shapes
 from tf_twostage.models.layers import (
     Dense,
     DenseResidualBlock,
@@ -42,7 +43,7 @@ class Context(NamedTuple):
     """What the layers of one network share."""
 
     weight_decay: float = 0.0
-    batch_norm_decay: float = 0.999
+    batch_norm_decay: float = recipes.BATCH_NORM_DECAY
     synchronized: bool = False
 
     def kernel(self, stddev: float | None = None, truncated: bool = False) -> dict:
@@ -94,26 +95,27 @@ class InfoGANEncoder(keras.Model):
 
     def __init__(self, latent_dim: int, context: Context, **kwargs):
         super().__init__(**kwargs)
-        conv = context.kernel(recipes.INITIAL_STDDEV, truncated=True)
-        dense = context.kernel(recipes.INITIAL_STDDEV)
+        (first, second), kernel = sizes.INFOGAN_FILTERS, sizes.INFOGAN_KERNEL
+        conv = context.kernel(sizes.INITIAL_STDDEV, truncated=True)
+        dense = context.kernel(sizes.INITIAL_STDDEV)
         self.body = keras.Sequential(
             [
-                SpectralConv2D(64, 4, 2, "same", **conv, name="conv1"),
-                keras.layers.LeakyReLU(recipes.LEAKY_RELU_SLOPE),
-                SpectralConv2D(128, 4, 2, "same", **conv, name="conv2"),
+                SpectralConv2D(first, kernel, 2, "same", **conv, name="conv1"),
+                keras.layers.LeakyReLU(sizes.LEAKY_RELU_SLOPE),
+                SpectralConv2D(second, kernel, 2, "same", **conv, name="conv2"),
                 context.norm(),
-                keras.layers.LeakyReLU(recipes.LEAKY_RELU_SLOPE),
+                keras.layers.LeakyReLU(sizes.LEAKY_RELU_SLOPE),
                 keras.layers.Flatten(),
-                SpectralDense(1024, **dense, name="dense3"),
+                SpectralDense(sizes.INFOGAN_UNITS, **dense, name="dense3"),
                 context.norm(),
-                keras.layers.LeakyReLU(recipes.LEAKY_RELU_SLOPE),
+                keras.layers.LeakyReLU(sizes.LEAKY_RELU_SLOPE),
                 SpectralDense(2 * latent_dim, **dense, name="dense4"),
             ]
         )
 
     def call(self, x, training=False):
         mean, raw = ops.split(self.body(x, training=training), 2, axis=-1)
-        return Posterior(mean, recipes.SD_FLOOR + ops.softplus(raw))
+        return Posterior(mean, sizes.SD_FLOOR + ops.softplus(raw))
 
 
 class InfoGANDecoder(ImageDecoder):
@@ -121,18 +123,21 @@ class InfoGANDecoder(ImageDecoder):
 
     def __init__(self, image_shape: tuple[int, int, int], context: Context, **kwargs):
         height, width, channels = image_shape
-        start = (height // 4, width // 4, 128)
-        kernel = context.kernel(recipes.INITIAL_STDDEV)
+        first, second = sizes.INFOGAN_FILTERS
+        start = (height // 4, width // 4, second)
+        kernel = context.kernel(sizes.INITIAL_STDDEV)
         body = keras.Sequential(
             [
-                Dense(1024, **kernel, name="dense1"),
+                Dense(sizes.INFOGAN_UNITS, **kernel, name="dense1"),
                 context.norm(),
                 keras.layers.ReLU(),
                 Dense(math.prod(start), **kernel, name="dense2"),
                 context.norm(),
                 keras.layers.ReLU(),
                 keras.layers.Reshape(start),
-                keras.layers.Conv2DTranspose(64, 4, 2, "same", **kernel, name="deconv3"),
+                keras.layers.Conv2DTranspose(
+                    first, sizes.INFOGAN_KERNEL, 2, "same", **kernel, name="deconv3"
+                ),
                 context.norm(),
                 keras.layers.ReLU(),
                 DoublingDeconvolution(channels, **kernel, name="deconv4"),
@@ -146,7 +151,7 @@ class ResNetEncoder(HeadedEncoder):
 
     def __init__(self, latent_dim: int, recipe: recipes.Recipe, context: Context, **kwargs):
         kernel = context.kernel()
-        conv = {"kernel_size": 3, **kernel}
+        conv = {"kernel_size": sizes.RESNET_KERNEL, **kernel}
         norm = context.norm_values()
         filters = recipe.resnet_channels
         layers = [keras.layers.Conv2D(filters, padding="same", **conv)]
@@ -158,7 +163,7 @@ class ResNetEncoder(HeadedEncoder):
         pool = (
             keras.layers.Flatten if recipe.resnet_flatten else keras.layers.GlobalAveragePooling2D
         )
-        layers += [pool(), *(DenseResidualBlock(512, kernel) for _ in range(2))]
+        layers += [pool(), *(DenseResidualBlock(sizes.RESNET_UNITS, kernel) for _ in range(2))]
         super().__init__(keras.Sequential(layers), latent_dim, kernel, **kwargs)
 
 
@@ -172,14 +177,15 @@ class ResNetDecoder(ImageDecoder):
     def __init__(self, image_shape, recipe: recipes.Recipe, context: Context, **kwargs):
         height, width, channels = image_shape
         kernel = context.kernel()
-        conv = {"kernel_size": 3, "padding": "same", **kernel}
-        block = {"kernel_size": 3, **kernel}
+        block = {"kernel_size": sizes.RESNET_KERNEL, **kernel}
+        conv = {"padding": "same", **block}
         norm = context.norm_values()
-        doublings = max(1, math.ceil(math.log2(max(height, width))) - 1)  # from 2 x 2
+        start = sizes.RESNET_START
+        doublings = max(1, math.ceil(math.log2(max(height, width) / start)))
         filters = recipe.resnet_channels * 2**doublings
         layers = [
-            Dense(4 * filters, **kernel),
-            keras.layers.Reshape((2, 2, filters)),
+            Dense(start * start * filters, **kernel),
+            keras.layers.Reshape((start, start, filters)),
         ]
         for _ in range(doublings):
             filters //= 2
@@ -198,9 +204,9 @@ class WAEEncoder(HeadedEncoder):
     def __init__(self, latent_dim: int, context: Context, **kwargs):
         kernel = context.kernel()
         layers = []
-        for filters, stride in ((128, 1), (256, 2), (512, 2), (1024, 2)):
+        for filters, stride in zip(sizes.WAE_FILTERS, sizes.WAE_STRIDES, strict=True):
             layers += [
-                keras.layers.Conv2D(filters, 5, stride, "same", **kernel),
+                keras.layers.Conv2D(filters, sizes.WAE_KERNEL, stride, "same", **kernel),
                 context.norm(),
                 keras.layers.ReLU(),
             ]
@@ -209,21 +215,23 @@ class WAEEncoder(HeadedEncoder):
 
 
 class WAEDecoder(ImageDecoder):
-    """dense 8 x 8 x 1024 -> relu, three 5 x 5 deconvolutions, one more to the image."""
+    """dense 8 x 8 x 1024 -> relu -> deconv 512 -> 256 -> 128 -> C -> sigmoid, all 5 x 5."""
 
     def __init__(self, channels: int, context: Context, **kwargs):
-        kernel = context.kernel()
+        kernel, size = context.kernel(), sizes.WAE_KERNEL
+        *others, last = sizes.WAE_FILTERS
+        start = (*sizes.WAE_START, last)
         layers = [
-            Dense(8 * 8 * 1024, activation="relu", **kernel),
-            keras.layers.Reshape((8, 8, 1024)),
+            Dense(math.prod(start), activation="relu", **kernel),
+            keras.layers.Reshape(start),
         ]
-        for filters in (512, 256, 128):
+        for filters in reversed(others):
             layers += [
-                keras.layers.Conv2DTranspose(filters, 5, 2, "same", **kernel),
+                keras.layers.Conv2DTranspose(filters, size, 2, "same", **kernel),
                 context.norm(),
                 keras.layers.ReLU(),
             ]
-        layers.append(keras.layers.Conv2DTranspose(channels, 5, 1, "same", **kernel))
+        layers.append(keras.layers.Conv2DTranspose(channels, size, 1, "same", **kernel))
         super().__init__(keras.Sequential(layers), **kwargs)
 
 
@@ -240,13 +248,13 @@ class HiddenLayers(keras.Sequential):
 
 
 def _hidden_layers(recipe: recipes.Recipe, kernel: dict) -> HiddenLayers:
-    width, depth = recipe.second_stage_width, recipe.second_stage_depth
+    width, depth = recipe.stage2_width, recipe.stage2_depth
     layers = [Dense(width, activation="relu", **kernel) for _ in range(depth)]
-    return HiddenLayers(layers, recipe.second_stage_skip)
+    return HiddenLayers(layers, recipe.stage2_skip)
 
 
 class LatentEncoder(HeadedEncoder):
-    """Second stage, q(u|z): hidden layers of 1024, heads mu_u and log sd_u."""
+    """Second stage, q(u|z): the recipe's hidden layers, heads mu_u and log sd_u."""
 
     def __init__(self, recipe: recipes.Recipe, context: Context, **kwargs):
         kernel = context.kernel()
@@ -255,7 +263,7 @@ class LatentEncoder(HeadedEncoder):
 
 
 class LatentDecoder(keras.Model):
-    """Second stage, the mean z_hat of p(z|u): hidden layers of 1024, one linear head."""
+    """Second stage, the mean z_hat of p(z|u): the recipe's hidden layers, one linear head."""
 
     def __init__(self, recipe: recipes.Recipe, context: Context, **kwargs):
         super().__init__(**kwargs)
@@ -267,26 +275,11 @@ class LatentDecoder(keras.Model):
         return self.mean(self.body(u, training=training))
 
 
-def check_image_shape(network: str, image_shape: tuple[int, int, int]) -> None:
-    """Raises `InputError` where `network` cannot take images of this shape (H, W, C)."""
-    height, width, channels = image_shape
-    size = f"{height} x {width} x {channels}"
-    if network == "infogan" and (height % 4 or width % 4):
-        raise InputError(
-            f"infogan needs image sides that are multiples of 4, not {size}: "
-            "crop or resize the images, or use --network resnet"
-        )
-    if network == "wae" and image_shape != (64, 64, 3):
-        raise InputError(f"wae takes 64 x 64 x 3 images only, not {size}: use --network infogan")
-    if network == "resnet" and min(height, width) < 8:
-        raise InputError(f"resnet needs images of at least 8 x 8, not {size}")
-
-
 def first_stage(
     recipe: recipes.Recipe, image_shape: tuple[int, int, int], synchronized: bool = False
 ) -> Network:
     """Unbuilt encoder and decoder of stage 1 for images [H, W, C] in 0..1."""
-    check_image_shape(recipe.network, tuple(image_shape))
+    shapes.check_image_shape(recipe.network, tuple(image_shape))
     context = Context(recipe.weight_decay, recipe.batch_norm_decay, synchronized)
     if recipe.network == "infogan":
         return Network(

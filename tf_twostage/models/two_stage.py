@@ -53,12 +53,16 @@ class TwoStageVAE:
         keras.utils.set_random_seed(2 * seed)
         first = networks.first_stage(recipe, self.image_shape, synchronized)
         self.stage1 = GaussianVAE(
-            *first, recipe.latent_dim, gamma=recipe.gamma, likelihood=recipe.likelihood, seed=seed
+            *first,
+            recipe.latent_dim,
+            learn_gamma=recipe.learn_gamma,
+            likelihood=recipe.likelihood,
+            seed=seed,
         ).build_for(self.image_shape)
         keras.utils.set_random_seed(2 * seed + 1)
         second = networks.second_stage(recipe)
         self.stage2 = GaussianVAE(
-            *second, recipe.latent_dim, log_gamma=recipe.second_stage_log_gamma, seed=seed
+            *second, recipe.latent_dim, log_sd_x=recipe.stage2_log_sd, seed=seed
         ).build_for((recipe.latent_dim,))
 
     def stage(self, number: int) -> GaussianVAE:
@@ -105,9 +109,9 @@ class TwoStageVAE:
         return first if stage == 1 else self.latents_from(first, _normal(shape, generator))
 
     def latents_from(self, u: np.ndarray, noise: np.ndarray) -> np.ndarray:
-        """z = z_hat(u) + gamma_z * noise with gamma_z the standard deviation exp(log_gamma)."""
+        """z ~ p(z|u) for u and noise, both draws from N(0, I): float32 [N, kappa]."""
         z_hat = np.concatenate(_batched(lambda u: self.predict(self.stage2.decoder, u), u))
-        return z_hat + np.exp(ops.convert_to_numpy(self.stage2.log_gamma)) * noise
+        return self.stage2.draw(z_hat, noise)
 
     def save_stage(self, folder: RunFolder, number: int) -> None:
         """Writes the weights of one finished stage into a run folder, atomically."""
@@ -134,7 +138,7 @@ class TwoStageVAE:
         """
         folder = RunFolder(pathlib.Path(run).expanduser())
         config = folder.load_config()
-        recipe = recipes.Recipe(**config["recipe"])
+        recipe = recipes.from_config(config["recipe"])
         model = cls(recipe, tuple(config["dataset"]["image_shape"]), config["seed"])
         model.load_stage(folder, 1)
         if 2 in folder.trained_stages():

@@ -43,7 +43,7 @@ RUN_ROWS = (
     ("held-out images", "dataset.test"),
     ("recipe", "recipe.name"),
     ("network", "recipe.network"),
-    ("gamma", "recipe.gamma"),
+    ("gamma is learned", "recipe.learn_gamma"),
     ("likelihood", "recipe.likelihood"),
     ("latent dimensions", "recipe.latent_dim"),
     ("batch size", "recipe.batch_size"),
@@ -170,7 +170,7 @@ def _stage1_rows(metrics: dict, recipe: dict) -> list[Row]:
 def _gamma_expected(recipe: dict) -> str:
     if recipe.get("likelihood") == "bernoulli":
         return "1: the cross-entropy has no gamma"
-    if recipe.get("gamma") == "fixed":
+    if recipe.get("learn_gamma") is False:
         return "1: fixed, the paper's baseline"
     return "falls from 1 toward 0 (Theorem 3); the lower, the sharper the reconstructions"
 

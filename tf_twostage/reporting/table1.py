@@ -9,7 +9,7 @@ import os
 import pathlib
 import statistics
 
-from tf_twostage import files, recipes
+from tf_twostage import files, recipes, table1_values
 from tf_twostage.errors import InputError
 from tf_twostage.evaluation.fid_spec import TTUR_BLOB_ID
 from tf_twostage.metrics import FidScores
@@ -18,7 +18,7 @@ from tf_twostage.run_folder import RunFolder
 
 PROTOCOLS = tuple(table1_text.PROTOCOLS)
 FLOOR = "training images (the floor)"
-ROWS = (*recipes.TABLE1_FID, FLOOR)
+ROWS = (*table1_values.FID, FLOOR)
 _SCHEDULE = ("epochs_scale", "epochs", "halve_every")  # overrides that end so shorten a schedule
 
 
@@ -44,7 +44,7 @@ class Run:
     @property
     def changes(self) -> dict:
         """Overrides, but for those that only choose a row or change nothing."""
-        known = ("gamma", "likelihood", "network")
+        known = ("learn_gamma", "likelihood", "network")
         overrides = self.config.get("overrides", {}).items()
         return {k: v for k, v in overrides if k not in known and (k, v) != ("epochs_scale", 1)}
 
@@ -54,8 +54,9 @@ class Run:
         scores = {FLOOR: self.fid.training_images}
         if recipe["likelihood"] == "bernoulli":
             return scores | {"VAE (cross-entropy)": found["stage1"]}
-        scores[f"VAE ({recipe['gamma']} γ)"] = found["stage1"]
-        if recipe["gamma"] == "learned" and "stage2" in found:
+        kind = "learned" if recipe["learn_gamma"] else "fixed"
+        scores[f"VAE ({kind} γ)"] = found["stage1"]
+        if recipe["learn_gamma"] and "stage2" in found:
             scores["2-Stage VAE"] = found["stage2"]
         return scores
 
@@ -207,9 +208,9 @@ def _images(run: Run) -> tuple:
 
 
 def _paper(row: str, dataset: str) -> tuple[float, float | None] | None:
-    if row not in recipes.TABLE1_FID or dataset not in recipes.PAPER_DATASETS:
+    if row not in table1_values.FID or dataset not in recipes.PAPER_DATASETS:
         return None
-    return recipes.TABLE1_FID[row][recipes.PAPER_DATASETS.index(dataset)]
+    return table1_values.FID[row][recipes.PAPER_DATASETS.index(dataset)]
 
 
 def _commit(run: Run) -> str:
@@ -221,7 +222,7 @@ def _full_schedule(run: Run) -> bool:
     recipe = run.recipe
     shortened = any(key.endswith(_SCHEDULE) for key in run.changes)
     ended = all(run.epochs[stage] >= recipe[f"stage{stage}_epochs"] for stage in run.epochs)
-    return recipe["name"] in recipes.TABLE1_RECIPES and not shortened and ended
+    return recipe["name"] in table1_values.RECIPES and not shortened and ended
 
 
 def _reasons(row: str, protocol: str, runs: list[Run], having: list[Run]) -> tuple[str, ...]:
@@ -230,12 +231,12 @@ def _reasons(row: str, protocol: str, runs: list[Run], having: list[Run]) -> tup
         return ()
     run = runs[0]
     recipe, fid, data = run.recipe, run.fid, run.config["dataset"]
-    whole = recipes.TRAIN_IMAGES.get(run.dataset)
+    whole = table1_values.TRAIN_IMAGES.get(run.dataset)
     checks = (
         (whole is None, "not one of the paper's data sets"),
-        (recipe["name"] not in recipes.TABLE1_RECIPES, f"recipe {recipe['name']}, not the paper's"),
+        (recipe["name"] not in table1_values.RECIPES, f"recipe {recipe['name']}, not the paper's"),
         (bool(run.changes), f"changed: {', '.join(f'{k}={v}' for k, v in run.changes.items())}"),
-        (recipe["network"] != recipes.TABLE1_NETWORK, f"network {recipe['network']}"),
+        (recipe["network"] != table1_values.NETWORK, f"network {recipe['network']}"),
         (
             not all(_full_schedule(r) for r in runs),
             "shortened schedule: " + _schedule_in_words(recipe),

@@ -5,7 +5,7 @@ import dataclasses
 import io
 import json
 
-from tf_twostage import recipes
+from tf_twostage import recipes, table1_values
 
 NAMES = {
     "mnist": "MNIST",
@@ -27,7 +27,7 @@ def markdown(tables) -> str:
 
 def _cited() -> list[str]:
     names = [NAMES[name] for name in recipes.PAPER_DATASETS]
-    rows = recipes.TABLE1_CITED.items()
+    rows = table1_values.CITED.items()
     lines = [_line(row, *(_paper(value) for value in values)) for row, values in rows]
     head = [_line("", *names), _line("---", *["---"] * len(names))]
     return ["# Models that the paper cites, not reproduced here", "", *head, *lines]
@@ -142,7 +142,7 @@ def json_text(tables) -> str:
     """Everything, with the models that the paper cites."""
     cited = {
         row: dict(zip(recipes.PAPER_DATASETS, values, strict=True))
-        for row, values in recipes.TABLE1_CITED.items()
+        for row, values in table1_values.CITED.items()
     }
     content = [_json(table) for table in tables]
     return json.dumps({"tables": content, "cited": cited}, indent=2, ensure_ascii=False) + "\n"

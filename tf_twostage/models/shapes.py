@@ -1,0 +1,19 @@
+"""Which images a network takes; imports neither Keras nor TensorFlow."""
+
+from tf_twostage.errors import InputError
+from tf_twostage.network_values import WAE_IMAGE
+
+
+def check_image_shape(network: str, image_shape: tuple[int, int, int]) -> None:
+    """Raises `InputError` where `network` cannot take images of this shape (H, W, C)."""
+    height, width, channels = image_shape
+    size = f"{height} x {width} x {channels}"
+    if network == "infogan" and (height % 4 or width % 4):
+        raise InputError(
+            f"infogan needs image sides that are multiples of 4, not {size}: "
+            "crop or resize the images, or use --network resnet"
+        )
+    if network == "wae" and image_shape != WAE_IMAGE:
+        raise InputError(f"wae takes 64 x 64 x 3 images only, not {size}: use --network infogan")
+    if network == "resnet" and min(height, width) < 8:
+        raise InputError(f"resnet needs images of at least 8 x 8, not {size}")

@@ -1,0 +1,22 @@
+"""Layers of the networks: what is the same in every recipe, with its source.
+
+Sources are cited as in `recipes`: [F12] (caption of the paper's Figure 12), [code] (the authors'
+published TensorFlow 1 code).
+"""
+
+INFOGAN_FILTERS = (64, 128)  # [code] the encoder's convolutions; the decoder has them in reverse
+INFOGAN_UNITS = 1024  # [code] the dense layer of either half
+INFOGAN_KERNEL = 4  # [code] 4 x 4, stride 2
+INITIAL_STDDEV = 0.02  # [code], InfoGAN: (truncated) normal kernels
+LEAKY_RELU_SLOPE = 0.2  # [code], InfoGAN
+SD_FLOOR = 1e-6  # [code], InfoGAN: sigma_z = 1e-6 + softplus(.)
+RESNET_UNITS = 512  # [F12] the fully connected scale block
+RESNET_KERNEL = 3  # [code] 3 x 3
+RESNET_START = 2  # [F12] the decoder starts from 2 x 2
+WAE_FILTERS = (128, 256, 512, 1024)  # [code] the encoder's; the decoder has them in reverse
+WAE_STRIDES = (1, 2, 2, 2)  # [code]
+WAE_START = (8, 8)  # [code] the decoder starts from 8 x 8
+WAE_KERNEL = 5  # [code] 5 x 5
+WAE_IMAGE = (64, 64, 3)  # [code] the only images that it takes
+
+BATCH_NORM_EPSILON = 1e-5  # [code]
