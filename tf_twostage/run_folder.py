@@ -5,7 +5,7 @@ import json
 import pathlib
 import sys
 
-from tf_twostage import epoch_log, files
+from tf_twostage import epoch_log, files, recipes
 from tf_twostage.errors import InputError
 
 # What makes a run another run; the rest of config.json only tells how it was done.
@@ -127,11 +127,11 @@ class RunFolder:
         config = files.read_json(self.config)
         if not config:
             raise InputError(f"{self.config} is damaged: delete {self.path}, or restore the file")
-        return config
+        return _today(config)
 
     def read_config(self) -> dict:
         """config.json; {} where there is none or it is damaged."""
-        return _read(self.config)
+        return _today(_read(self.config))
 
     def read_metrics(self) -> dict:
         """metrics.json; {} where there is none or it is damaged."""
@@ -166,8 +166,18 @@ def _read(path: pathlib.Path) -> dict:
     return content
 
 
+def _today(config: dict) -> dict:
+    """A config.json of this version or a former one, with today's names."""
+    parts = {key: config.get(key) for key in ("recipe", "overrides")}
+    known = {key: recipes.renamed(part) for key, part in parts.items() if isinstance(part, dict)}
+    return config | known
+
+
 def _check_same(path: pathlib.Path, existing: dict, config: dict) -> None:
-    theirs, ours = (_flat({key: c.get(key) for key in IDENTITY}) for c in (existing, config))
+    theirs, ours = (
+        _flat({key: c.get(key) for key in IDENTITY} | {"recipe": _whole(c.get("recipe") or {})})
+        for c in (existing, config)
+    )
     differing = [key for key in ours | theirs if theirs.get(key) != ours.get(key)]
     if differing:
         key = differing[0]
@@ -177,6 +187,12 @@ def _check_same(path: pathlib.Path, existing: dict, config: dict) -> None:
             f"{path} holds a run with {key} = {was}, not {is_}{more}: "
             "choose another --output_dir, or delete that folder"
         )
+
+
+def _whole(recipe: dict) -> dict:
+    """A recipe with the values that a former version did not know yet: what it did then."""
+    fields = dataclasses.fields(recipes.Recipe)
+    return {f.name: f.default for f in fields if f.default is not dataclasses.MISSING} | recipe
 
 
 def _flat(tree: dict, prefix: str = "") -> dict:

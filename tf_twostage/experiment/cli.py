@@ -109,13 +109,16 @@ def _define_overrides() -> list[str]:
     names = ["network"]
     flags.DEFINE_enum("network", None, recipes.NETWORKS, "Overrides the recipe's network.")
     for field in dataclasses.fields(recipes.Recipe):
-        if field.type in define:
+        if field.type in define and field.name != "learn_gamma":  # its flag is --gamma
             define[field.type](field.name, None, f"Overrides the recipe's {field.name}.")
             names.append(field.name)
     return names
 
 
 OVERRIDES = _define_overrides()
+for _former, _today in recipes.FORMER_NAMES.items():
+    if _today in OVERRIDES:
+        flags.DEFINE_alias(_former, _today)
 
 
 def options() -> Options:
