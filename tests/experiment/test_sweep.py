@@ -16,6 +16,7 @@ from tf_twostage.data.splits import Outline
 
 from tf_twostage.errors import InputError
 from tf_twostage.experiment import console, lock, plan, progress, sweep, trial, trial_process
+from tf_twostage.experiment.jobs import Job, Jobs
 from tf_twostage.experiment.options import Options
 from tf_twostage.run_folder import RunFolder
 
@@ -50,12 +51,14 @@ def options(images, tmp_path, monkeypatch):
 def known_sets(monkeypatch):
     """Shapes and counts of the paper's data sets without looking for them."""
     outline = Outline((32, 32, 3), 1000, 100)
-    monkeypatch.setattr(plan.sources, "find", lambda name, **_: mock.Mock(outline=lambda: outline))
+    monkeypatch.setattr(
+        plan.sources, "find", lambda name, **_: mock.Mock(run_name=name, outline=lambda: outline)
+    )
 
 
 def names(options):
     return [
-        (one.dataset, one.stages, one.overrides.get("gamma"), one.overrides.get("likelihood"))
+        (one.dataset, one.stages, one.changes.get("learn_gamma"), one.changes.get("likelihood"))
         for one in plan.make(options)
     ]
 
@@ -68,8 +71,8 @@ def test_one_command_fills_the_whole_table():
     found = names(chosen)
     assert len(found) == 4 * 3  # the cross-entropy has no gamma
     assert found[:3] == [
-        ("mnist", (1, 2), "learned", "gaussian"),
-        ("mnist", (1,), "fixed", "gaussian"),  # Table 1 has no second stage for these
+        ("mnist", (1, 2), True, "gaussian"),
+        ("mnist", (1,), False, "gaussian"),  # Table 1 has no second stage for these
         ("mnist", (1,), None, "bernoulli"),
     ]
     assert [name for name, *_ in found[::3]] == ["mnist", "fashion_mnist", "cifar10", "celeba"]
@@ -77,7 +80,7 @@ def test_one_command_fills_the_whole_table():
 
 @pytest.mark.usefixtures("known_sets")
 def test_one_kind_keeps_the_stage_that_was_asked_for():
-    assert names(Options(gamma=("fixed",))) == [("manifold", (1, 2), "fixed", None)]
+    assert names(Options(gamma=("fixed",))) == [("manifold", (1, 2), False, None)]
     assert names(Options(dataset="mnist, mnist,cifar10", stage="2")) == [
         ("mnist", (2,), None, None),
         ("cifar10", (2,), None, None),
@@ -150,10 +153,13 @@ def test_a_failing_trial_leaves_the_others_alone_and_is_tried_again(options, cap
     assert "not begun" not in planned
 
 
-def test_a_killed_trial_is_named():
-    assert trial_process._reason(-9) == "killed by SIGKILL (out of memory?)"
-    assert trial_process._reason(0) is None
-    assert "above" in trial_process._reason(1)
+def test_why_a_trial_failed(tmp_path):
+    assert trial_process.reason(-9, None) == "killed by SIGKILL (out of memory?)"
+    assert trial_process.reason(0, None) is None
+    assert "above" in trial_process.reason(1, None)
+    log = tmp_path / "output.log"
+    log.write_text("Epoch 1/2\nerror: stage 1 diverged\n\n")
+    assert trial_process.reason(1, log) == f"stage 1 diverged (see {log})"
 
 
 @pytest.mark.filterwarnings("ignore:the Inception graph")
@@ -183,15 +189,72 @@ def test_time_left_is_what_the_epochs_so_far_cost():
     assert progress.seconds_left(fresh, fresh + known) == 10 * 4.0 + 50.0
 
 
-def test_a_second_process_in_the_same_output_folder_stops(options, tmp_path):
+def test_a_trial_that_another_process_holds_is_not_touched(options):
+    chosen = dataclasses.replace(options, fid="off")
+    (one,) = plans(chosen)
     with (
-        lock.locked(options.output_dir),
-        pytest.raises(InputError, match=r"process \d+ is writing to .*runs"),
+        lock.hold(one.lock, "the trial"),
+        pytest.raises(lock.HeldError, match=r"trial_000 is held by process \d+ on .* since "),
     ):
-        sweep.run(dataclasses.replace(options, fid="off"))
-    assert not list((tmp_path / "runs").glob("*/"))
-    with lock.locked(options.output_dir):
-        pass  # it is free again
+        sweep.run(chosen)
+    assert not one.folder.path.exists()
+
+
+def test_trial_k_runs_alone(images):
+    chosen = Options(dataset=images, overrides=TINY, trials=3)
+    (third,) = sweep._trials(plan.make(chosen), dataclasses.replace(chosen, trial=2))
+    assert third.folder.path.name == "trial_002"
+    with pytest.raises(InputError, match="no --trial 3 of --trials 3: .* from 0 to 2"):
+        sweep._trials(plan.make(chosen), dataclasses.replace(chosen, trial=3))
+
+
+def test_how_many_trials_run_at_a_time():
+    assert sweep._jobs(Options(), gpus=0) == 1
+    assert sweep._jobs(Options(), gpus=4) == 4
+    assert sweep._jobs(Options(jobs=3), gpus=1) == 3
+    assert sweep._jobs(Options(strategy="mirrored"), gpus=4) == 1
+    with pytest.raises(InputError, match="all devices to one trial"):
+        sweep._jobs(Options(strategy="mirrored", jobs=2), gpus=4)
+
+
+def test_trials_take_the_gpu_with_the_fewest(images):
+    jobs = Jobs(plans(Options(dataset=images, overrides=TINY)), 3, ["4", "7"], lambda: None)
+    for expected in ("4", "7", "4"):
+        gpu = jobs._free_gpu()
+        assert gpu == expected
+        jobs.running.append(Job(None, None, gpu))
+
+
+def metrics_without_times(folder):
+    metrics = json.loads((folder / "metrics.json").read_text())
+    del metrics["seconds"]
+    return metrics
+
+
+def test_trials_side_by_side_give_the_metrics_of_one_after_the_other(options, tmp_path, capfd):
+    chosen = dataclasses.replace(options, fid="off", trials=2)
+    alone = dataclasses.replace(chosen, output_dir=str(tmp_path / "alone"), jobs=1)
+    beside = dataclasses.replace(chosen, output_dir=str(tmp_path / "beside"), jobs=2)
+    for one in (alone, beside):
+        sweep.run(one)
+    for first, second in zip(plans(alone), plans(beside), strict=True):
+        ours, theirs = (metrics_without_times(p.folder.path) for p in (first, second))
+        assert ours == theirs
+        assert "scoring" in second.folder.output.read_text()
+        assert not first.folder.output.exists()
+    printed = capfd.readouterr().out
+    assert printed.count("Epoch") == 2  # of the trials one after the other alone
+    assert printed.count(": done") == 4
+
+
+def test_a_run_folder_under_its_former_name_goes_on(images, tmp_path):
+    former = tmp_path / "tiny" / "paper-infogan-learned+second_stage_width=8"
+    chosen = Options(dataset=images, output_dir=str(tmp_path), overrides={"stage2_width": 8})
+    (setting,) = plan.make(chosen)
+    assert setting.path.name == "paper-infogan-learned+stage2_width=8"
+    former.mkdir(parents=True)
+    (setting,) = plan.make(chosen)
+    assert setting.path == former
 
 
 def test_a_missing_graph_stops_the_sweep_before_it_starts(options, tmp_path):

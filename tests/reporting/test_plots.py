@@ -118,7 +118,7 @@ def test_noise_rows_are_drawn_pixel_by_pixel_with_their_numbers(tmp_path, drawn)
 
 def test_write_all_with_and_without_stage_2_and_logs(tmp_path, drawn):
     recipe = recipes.get("quick", "manifold", 1000)
-    recipe = dataclasses.replace(recipe, latent_dim=8, second_stage_width=16)
+    recipe = dataclasses.replace(recipe, latent_dim=8, stage2_width=16)
     model = TwoStageVAE(recipe, (8, 8, 3))
     model.trained = {1}
     images = np.random.default_rng(0).integers(0, 256, (4, 8, 8, 3), np.uint8)

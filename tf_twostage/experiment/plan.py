@@ -8,7 +8,7 @@ import dataclasses
 import itertools
 import os
 import pathlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from tf_twostage import recipes
 from tf_twostage.data import sources
@@ -21,6 +21,7 @@ from tf_twostage.models import shapes
 from tf_twostage.run_folder import RunFolder
 
 _IN_THE_NAME = ("network", "learn_gamma", "likelihood")  # these say themselves in a setting's name
+_FORMER = {today: former for former, today in recipes.FORMER_NAMES.items()}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,24 +31,11 @@ class Setting:
     options: Options
     dataset: str  # one name, or one path
     stages: tuple[int, ...]  # to train
-    overrides: dict  # what differs from the recipe as it stands, the schedule's scale aside
+    changes: dict  # what differs from the recipe as it stands
     source: Source
     outline: Outline
     recipe: recipes.Recipe
-
-    @property
-    def changes(self) -> dict:
-        """What differs from the recipe as it stands."""
-        scale = self.options.epochs_scale
-        return self.overrides | ({} if scale == 1 else {"epochs_scale": scale})
-
-    @property
-    def path(self) -> pathlib.Path:
-        """`<output_dir>/<dataset>/<recipe>-<network>-<gamma>[+override=value...]`."""
-        recipe = self.recipe
-        changed = [f"+{k}={v}" for k, v in sorted(self.changes.items()) if k not in _IN_THE_NAME]
-        name = f"{recipe.name}-{recipe.network}-{recipe.kind}{''.join(changed)}"
-        return root_of(self.options) / self.source.run_name / name
+    path: pathlib.Path  # the folder of its trials
 
     @property
     def fid(self) -> FidSpec | None:
@@ -144,8 +132,22 @@ def _settings(options: Options) -> Iterator[Setting]:
                 epochs_scale=options.epochs_scale,
                 **overrides,
             )
+            scale = {} if options.epochs_scale == 1 else {"epochs_scale": options.epochs_scale}
+            changes = overrides | scale
+            path = _path(root_of(options) / source.run_name, recipe, changes)
             stages = _stages(options, kind, len(kinds))
-            yield Setting(options, name, stages, overrides, source, outline, recipe)
+            yield Setting(options, name, stages, changes, source, outline, recipe, path)
+
+
+def _path(parent: pathlib.Path, recipe: recipes.Recipe, changes: dict) -> pathlib.Path:
+    """`<recipe>-<network>-<gamma>[+override=value...]`; where it exists, under its former name."""
+
+    def named(name_of: Callable[[str], str]) -> pathlib.Path:
+        parts = sorted(f"+{name_of(k)}={v}" for k, v in changes.items() if k not in _IN_THE_NAME)
+        return parent / f"{recipe.name}-{recipe.network}-{recipe.kind}{''.join(parts)}"
+
+    today, former = named(str), named(lambda name: _FORMER.get(name, name))
+    return former if former.exists() and not today.exists() else today
 
 
 def dataset_names(text: str) -> list[str]:
