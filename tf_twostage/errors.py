@@ -1,4 +1,4 @@
-"""The one exception for mistakes a user can mend: its text is the whole message."""
+"""The exceptions for mistakes a user can mend: their text is the whole message."""
 
 
 class InputError(ValueError):
@@ -6,3 +6,7 @@ class InputError(ValueError):
 
     `run_experiments.py` prints it without a traceback and exits with code 1.
     """
+
+
+class WriteError(InputError, OSError):
+    """A file cannot be written: the disk is full, read-only or gone."""

@@ -1,39 +1,55 @@
 """Files and folders that are written whole or not at all; JSON files that may be absent."""
 
+import contextlib
 import json
 import os
 import pathlib
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+
+from tf_twostage.errors import WriteError
 
 
 def replace_file(path: str | os.PathLike, write: Callable[[pathlib.Path], object]) -> None:
     """Writes a file whole or not at all: `write` gets a temporary name beside `path`, then renames.
 
     The folder is made if absent. If `write` raises, whatever was at `path` stays.
+
+    Raises:
+      WriteError: the disk is full, read-only or gone.
     """
-    temporary = _temporary_beside(pathlib.Path(path))
-    try:
-        write(temporary)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with _temporary_beside(pathlib.Path(path)) as temporary:
+        try:
+            write(temporary)
+            os.replace(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
 
 
 def replace_folder(path: str | os.PathLike, write: Callable[[pathlib.Path], object]) -> None:
     """`replace_file` for a folder: a former one is deleted once the new one is whole."""
-    temporary = _temporary_beside(pathlib.Path(path))
+    with _temporary_beside(pathlib.Path(path)) as temporary:
+        try:
+            write(temporary)
+            shutil.rmtree(path, ignore_errors=True)
+            os.replace(temporary, path)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _temporary_beside(path: pathlib.Path) -> Iterator[pathlib.Path]:
+    """A name in the folder of `path`; what the disk refuses becomes one line."""
     try:
-        write(temporary)
-        shutil.rmtree(path, ignore_errors=True)
-        os.replace(temporary, path)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-
-
-def _temporary_beside(path: pathlib.Path) -> pathlib.Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    return path.with_name(f".{os.getpid()}.{path.name}")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield path.with_name(f".{os.getpid()}.{path.name}")
+    except OSError as error:
+        if isinstance(error, WriteError):
+            raise
+        raise WriteError(
+            f"cannot write {path} ({error.strerror or error}): make room or mend the disk, then "
+            "give the same command again"
+        ) from None
 
 
 def replace_text(path: str | os.PathLike, text: str) -> None:

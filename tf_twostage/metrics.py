@@ -18,11 +18,21 @@ class Distances:
         """stage1 / stage2: above 1 where stage 2 comes closer."""
         return None if self.stage2 is None else self.stage1 / self.stage2
 
+    @property
+    def in_words(self) -> str | None:
+        """'1.6 times closer', or '1.1 times farther' where stage 2 is behind."""
+        return None if self.factor is None else in_words(self.factor)
+
     def as_dict(self) -> dict:
         """As it stands in metrics.json."""
         second = {} if self.stage2 is None else {"stage2": self.stage2, "factor": self.factor}
         last = {"train_vs_test": self.train_vs_test, "images": self.images}
         return {"stage1": self.stage1, **second, **last}
+
+
+def in_words(factor: float) -> str:
+    """A factor by which a distance shrinks: '1.6 times closer', '1.1 times farther'."""
+    return f"{factor:.1f} times closer" if factor >= 1 else f"{1 / factor:.1f} times farther"
 
 
 @dataclasses.dataclass(frozen=True)

@@ -128,7 +128,7 @@ def test_page_gives_numbers_and_what_to_expect(tmp_path):
     assert (value, "r = 5" in expected) == ("6 of 16", True)
     assert page.row("undecided lambda_j, in 0.1..0.9")[0] == "1 of 16"
     assert page.row("squared error of reconstructions")[0] == "0.0016 (10.2 of 255 grey levels)"
-    assert page.row("stage 1's distance / stage 2's")[0] == "2.5"
+    assert page.row("samples of both stages against those of stage 1")[0] == "2.5 times closer"
     assert page.row("stage 2, KL")[0] == "3.75"
     assert page.row("time")[0] == "stage1 1:02:03, total 0:00:59 (h:mm:ss)"
     assert "FID was not computed" in page.text
@@ -204,7 +204,7 @@ def test_stage_1_alone(tmp_path):
     page = read(tmp_path)
     assert page.row("stage 1") == ["3 of 30", "3.5", "-2", "0.25", "4", "0.001"]
     assert "Stage 2 has not been trained" in page.text
-    for name in ("stage 2, KL", "stage 1's distance / stage 2's"):
+    for name in ("stage 2, KL", "samples of both stages against those of stage 1"):
         assert page.row(name)[0] == "stage 2 is not trained"
 
 

@@ -4,7 +4,7 @@ import dataclasses
 
 from tf_twostage import recipes
 from tf_twostage.data import batches
-from tf_twostage.experiment import progress
+from tf_twostage.experiment import progress, room
 from tf_twostage.experiment.plan import Setting
 from tf_twostage.metrics import FidScores, Metrics
 from tf_twostage.models.two_stage import TwoStageVAE
@@ -25,8 +25,7 @@ def summary(metrics: Metrics, folder: RunFolder) -> str:
     ]
     if distances.stage2 is not None:
         lines.append(
-            f"  stage-2 samples         {distances.stage2:.4f}   "
-            f"{distances.factor:.1f} times closer than stage 1"
+            f"  stage-2 samples         {distances.stage2:.4f}   {distances.in_words} than stage 1"
         )
     lines += [
         f"  training images         {distances.train_vs_test:.4f}   the floor",
@@ -90,7 +89,11 @@ def _setting_plan(setting: Setting) -> str:
             f"stage {stage}     {model.stage(stage).count_params():,} parameters, "
             f"{schedule.epochs * steps:,} steps ({steps:,} an epoch): {schedule_in_words(schedule)}"
         )
-    lines.append(f"FID         {'on' if setting.fid else 'off'}")
+    size = room.needed(model, images.train_images)
+    lines += [
+        f"FID         {'on' if setting.fid else 'off'}",
+        f"disk        up to {size / 1e6:,.0f} MB a trial",
+    ]
     return "\n".join(lines)
 
 

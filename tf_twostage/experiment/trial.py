@@ -13,7 +13,7 @@ from tf_twostage.data import batches, datasets
 from tf_twostage.data.datasets import Dataset
 from tf_twostage.data.storage import GB, Storage
 from tf_twostage.evaluation import diagnostics, fid_scores, scores
-from tf_twostage.experiment import console, lock, progress
+from tf_twostage.experiment import console, lock, progress, room
 from tf_twostage.experiment.environment import environment
 from tf_twostage.experiment.plan import Plan
 from tf_twostage.experiment.sample_grids import GRID, SampleGrids
@@ -85,11 +85,12 @@ class Trial:
         with it, wait for it and return {}.
         """
         stages = self.plan.setting.stages
+        self.model = self.new_model()
         if self.devices.is_chief:
+            room.check(self.folder.path, room.needed(self.model, len(self.dataset.train)))
             self.folder.open(self.config())
             print(f"run folder: {self.folder}", flush=True)
         self.devices.say_what_is_off(fit.compiles(self.plan.options.jit_compile))
-        self.model = self.new_model()
         if stages == (2,):
             self.model.load_stage(self.folder, 1)
         for stage in stages:

@@ -32,7 +32,14 @@ def export_saved_model(model: TwoStageVAE, path: str | os.PathLike) -> pathlib.P
     archive.track(model.stage2)
     for name, (function, signature) in _endpoints(model).items():
         archive.add_endpoint(name, function, input_signature=signature)
-    files.replace_folder(path, lambda temporary: archive.write_out(temporary, verbose=False))
+
+    def write(temporary: pathlib.Path) -> None:
+        try:
+            archive.write_out(temporary, verbose=False)
+        except tf.errors.OpError as error:  # what TensorFlow makes of a full disk
+            raise OSError(error.message) from error
+
+    files.replace_folder(path, write)
     return pathlib.Path(path)
 
 

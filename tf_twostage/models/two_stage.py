@@ -1,5 +1,6 @@
 """TwoStageVAE: encode, decode, reconstruct, sample (section 4 of the paper); save and load."""
 
+import io
 import os
 import pathlib
 from collections.abc import Callable
@@ -152,9 +153,21 @@ def as_float(images) -> np.ndarray:
     return images.astype("float32") / (255 if images.dtype == np.uint8 else 1)
 
 
+class _Memory(io.BytesIO):
+    """A file in memory. Keras knows files of weights by their name."""
+
+    def __str__(self) -> str:
+        return "memory.weights.h5"
+
+
 def save_weights(model: keras.Model, path: pathlib.Path) -> None:
-    """Writes weights (and, of a compiled model, its optimiser's state) under a temporary name."""
-    files.replace_file(path, model.save_weights)
+    """Writes weights (and, of a compiled model, its optimiser's state), whole or not at all.
+
+    By way of memory: HDF5 itself crashes the process where a disk is full.
+    """
+    memory = _Memory()
+    model.save_weights(memory)
+    files.replace_file(path, lambda temporary: temporary.write_bytes(memory.getbuffer()))
 
 
 def load_weights(model: keras.Model, path: pathlib.Path) -> None:

@@ -9,6 +9,7 @@ import pathlib
 import shlex
 
 from tf_twostage import files, recipes
+from tf_twostage import metrics as metrics_record
 from tf_twostage.reporting import page
 from tf_twostage.run_folder import RunFolder
 
@@ -192,6 +193,7 @@ def _distance_rows(metrics: dict) -> list[Row]:
     if not found:
         return [(name, page.NOT_MEASURED, "stage 2 below stage 1")]
     second = page.NOT_MEASURED if _has_stage(metrics, 2) else NO_STAGE2
+    factor = found.get("factor")
     return [
         (
             f"{name}, stage-1 samples to held-out images",
@@ -209,9 +211,9 @@ def _distance_rows(metrics: dict) -> list[Row]:
             "the floor: how far true images lie from true images",
         ),
         (
-            "stage 1's distance / stage 2's",
-            page.text(found.get("factor"), second),
-            "above 1: by this factor stage 2 comes closer",
+            "samples of both stages against those of stage 1",
+            metrics_record.in_words(factor) if page.is_number(factor) else second,
+            "closer: by this factor stage 2 shrinks the distance",
         ),
     ]
 
