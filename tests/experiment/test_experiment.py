@@ -20,6 +20,7 @@ from tf_twostage.errors import InputError
 from tf_twostage.experiment import sweep, trial
 from tf_twostage.experiment.options import Options
 from tf_twostage.training import fit
+from tf_twostage.training.callbacks import DivergedError
 
 ROOT = pathlib.Path(__file__).parents[2]
 TINY = {
@@ -224,7 +225,7 @@ def test_bad_settings_end_before_anything_is_written(images, tmp_path, overrides
 
 def test_a_diverging_run_keeps_its_last_good_checkpoint(images, tmp_path):
     bad = options(images, tmp_path, overrides={"learning_rate": 1e30})
-    with pytest.raises(fit.DivergedError, match="stage 1 diverged"):
+    with pytest.raises(DivergedError, match="stage 1 diverged"):
         sweep.run(bad)
 
 
