@@ -5,8 +5,10 @@ import os
 import pathlib
 from collections.abc import Callable
 
+PathLike = str | os.PathLike
 
-def replace_file(path: str | os.PathLike, write: Callable[[pathlib.Path], object]) -> None:
+
+def replace_file(path: PathLike, write: Callable[[pathlib.Path], object]) -> None:
     """Writes a file whole or not at all: `write` gets a temporary name beside `path`, then renames.
 
     The folder is made if absent. If `write` raises, whatever was at `path` stays.
@@ -21,7 +23,7 @@ def replace_file(path: str | os.PathLike, write: Callable[[pathlib.Path], object
         temporary.unlink(missing_ok=True)
 
 
-def replace_text(path: str | os.PathLike, text: str) -> None:
+def replace_text(path: PathLike, text: str) -> None:
     """`replace_file` with a text."""
     replace_file(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
 

@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from tf_twostage import epoch_log, recipes
-from tf_twostage.data import batches, datasets
+from tf_twostage.data import batches, datasets, sources
 from tf_twostage.data.storage import Storage
 from tf_twostage.evaluation import scores
 from tf_twostage.experiment import console, progress, settings
@@ -43,7 +43,7 @@ def run(options: settings.Options) -> dict:
     devices = strategy.choose(options.strategy)
     devices.check_batch_size(recipe.batch_size)
     storage = settings.storage(options)
-    dataset = datasets.load(**settings.source(options), jpeg=recipe.jpeg, storage=storage)
+    dataset = datasets.load(sources.find(**settings.source(options)), storage, recipe.jpeg)
     with devices.losing_workers():
         return Trial(options, recipe, dataset, devices, storage).run()
 
