@@ -38,7 +38,7 @@ def write_set(path: pathlib.Path, count: int) -> None:
 def job(path: pathlib.Path, memory_gb: float) -> dict:
     """Seconds of each part and this process' peak MB."""
     from tf_twostage import recipes
-    from tf_twostage.data import batches, datasets
+    from tf_twostage.data import batches, datasets, sources
     from tf_twostage.data.storage import GB, FileRows, Storage
     from tf_twostage.models.two_stage import TwoStageVAE
     from tf_twostage.training import fit, posteriors
@@ -51,7 +51,7 @@ def job(path: pathlib.Path, memory_gb: float) -> dict:
         return clock[-1] - clock[-2]
 
     storage = Storage(memory_gb * GB, path.parent)
-    images = datasets.load(path, storage=storage).train
+    images = datasets.load(sources.find(path), storage).train
     found = {"load": lap()}
     for name in ("warm", "cold"):
         if name == "cold" and isinstance(images, FileRows):

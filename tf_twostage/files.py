@@ -9,8 +9,10 @@ from collections.abc import Callable, Iterator
 
 from tf_twostage.errors import WriteError
 
+PathLike = str | os.PathLike
 
-def replace_file(path: str | os.PathLike, write: Callable[[pathlib.Path], object]) -> None:
+
+def replace_file(path: PathLike, write: Callable[[pathlib.Path], object]) -> None:
     """Writes a file whole or not at all: `write` gets a temporary name beside `path`, then renames.
 
     The folder is made if absent. If `write` raises, whatever was at `path` stays.
@@ -52,7 +54,7 @@ def _temporary_beside(path: pathlib.Path) -> Iterator[pathlib.Path]:
         ) from None
 
 
-def replace_text(path: str | os.PathLike, text: str) -> None:
+def replace_text(path: PathLike, text: str) -> None:
     """`replace_file` with a text."""
     replace_file(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
 

@@ -23,7 +23,7 @@ def test_local_dimension_is_five_everywhere(factors):
     singular = np.linalg.svd(np.stack(columns, -1), compute_uv=False)
     assert singular.shape == (2000, manifold.TRUE_DIM)
     # Rounding to 8 bits moves an image by 16 / 255 / sqrt(12) = 0.018.
-    assert singular[:, -1].min() > 5 * manifold.SIDE / 255 / np.sqrt(12)
+    assert singular[:, -1].min() > 5 * manifold.SIZE / 255 / np.sqrt(12)
 
 
 def test_images_are_smooth_in_the_factors(factors):
@@ -76,7 +76,7 @@ def test_render_follows_the_documented_formula():
 def test_render_rounds_and_splits_into_chunks(factors):
     images = manifold.render(factors[:1203])
     assert images.dtype == np.uint8
-    assert images.shape == (1203, manifold.SIDE, manifold.SIDE, 1)
+    assert images.shape == (1203, manifold.SIZE, manifold.SIZE, 1)
     exact = 255 * manifold.intensities(factors[:1203])
     assert np.abs(images - exact).max() <= 0.5 + 1e-9
 

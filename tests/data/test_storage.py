@@ -123,7 +123,9 @@ def test_npz_images_in_pieces(tmp_path, monkeypatch, fortran):
     monkeypatch.setattr(npz_images, "PIECE", 7 * IMAGES[0].size)
     path = tmp_path / "images.npz"
     np.savez_compressed(path, images=np.asfortranarray(IMAGES) if fortran else IMAGES)
-    memory, file = (npz_images.load(path, storage.Storage(limit, tmp_path)) for limit in (None, 0))
+    memory, file = (
+        npz_images.Npz(path).load(storage.Storage(limit, tmp_path)) for limit in (None, 0)
+    )
     for one, other in zip(memory[:2], file[:2], strict=True):
         np.testing.assert_array_equal(one, other[:])
     assert memory.version == file.version

@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 import tensorflow_datasets as tfds
+from loading import as_set, describe, load, outline
 from PIL import Image
 
-from tf_twostage.data import datasets, storage
-from tf_twostage.data.decoding import centred_square
+from tf_twostage.data import storage
+from tf_twostage.data.resizing import centred_square
 from tf_twostage.errors import InputError
 
 RNG = np.random.default_rng(0)
@@ -41,14 +42,10 @@ def data_dir(tmp_path_factory):
     return data_dir
 
 
-def as_set(images):
-    return {image.tobytes() for image in images}
-
-
 @pytest.mark.parametrize("limit", [None, 0])
 def test_a_set_of_one_split_holds_out_its_last_tenth(data_dir, tmp_path, limit):
     where = {"data_dir": data_dir}
-    data = datasets.load("tfds:grey", **where, storage=storage.Storage(limit, tmp_path))
+    data = load("tfds:grey", **where, storage=storage.Storage(limit, tmp_path))
     assert data.train.shape == (27, 8, 8, 1)
     assert data.test.shape == (3, 8, 8, 1)
     builder = tfds.builder("grey", data_dir=data_dir)
@@ -56,12 +53,12 @@ def test_a_set_of_one_split_holds_out_its_last_tenth(data_dir, tmp_path, limit):
     np.testing.assert_array_equal(data.train[:], stored[:27])
     np.testing.assert_array_equal(data.test[:], stored[27:])
     assert (data.name, data.version) == ("grey", "1.2.0")
-    assert data.source == datasets.describe("tfds:grey", **where)
-    assert datasets.outline("tfds:grey", **where) == ((8, 8, 1), 27, 3)
+    assert data.source == describe("tfds:grey", **where)
+    assert outline("tfds:grey", **where) == ((8, 8, 1), 27, 3)
 
 
 def test_images_of_several_sizes_are_cut_and_resized(data_dir):
-    data = datasets.load("tfds:mixed", data_dir=data_dir, image_size=8)
+    data = load("tfds:mixed", data_dir=data_dir, image_size=8)
     assert (data.train.shape, data.test.shape) == ((7, 8, 8, 3), (3, 8, 8, 3))
     builder = tfds.builder("mixed", data_dir=data_dir)
     stored = [example["image"] for example in tfds.as_numpy(builder.as_dataset(split="train"))]
@@ -83,21 +80,20 @@ def test_a_folder_of_several_sizes(tmp_path):
     for number, image in enumerate(pictures(6)):
         Image.fromarray(image).save(tmp_path / f"{number}.png")
     with pytest.raises(InputError, match="or give --image_size"):
-        datasets.load(tmp_path)
-    data = datasets.load(tmp_path, image_size=4)
+        load(tmp_path)
+    data = load(tmp_path, image_size=4)
     assert data.image_shape == (4, 4, 3)
-    assert datasets.outline(tmp_path, image_size=4).image_shape == (4, 4, 3)
-    assert data.name == f"{datasets.run_name(tmp_path)}-4"
+    assert outline(tmp_path, image_size=4).image_shape == (4, 4, 3)
+    assert data.name == f"{tmp_path.name}-4"
 
 
-@pytest.mark.parametrize("call", [datasets.load, datasets.outline])
+@pytest.mark.parametrize("call", [load, outline])
 @pytest.mark.parametrize(
     ("name", "size", "message"),
     [
         ("tfds:mixed", None, "images of several sizes: give one with --image_size"),
         ("tfds:absent_set", None, "TensorFlow Datasets has no set 'absent_set' here"),
         ("tfds:cifar100", None, "isn't prepared in .*cifar100.*: prepare it with python -c"),
-        ("mnist", 32, "--image_size is for folders of images and tfds: sets"),
     ],
 )
 def test_what_cannot_be_loaded_is_one_line(data_dir, call, name, size, message):
@@ -115,7 +111,7 @@ def test_a_set_without_images_or_a_training_split_is_named(data_dir):
         split_datasets={"train": [(0, {"label": 1}), (1, {"label": 2})]},
     )
     with pytest.raises(InputError, match="has label: expected grey or RGB images as `image`"):
-        datasets.outline("tfds:numbers", data_dir=data_dir)
+        outline("tfds:numbers", data_dir=data_dir)
     prepare(data_dir, "untrained", {"test": pictures(2, (8, 8))})
     with pytest.raises(InputError, match="has the splits test: expected one called train"):
-        datasets.outline("tfds:untrained", data_dir=data_dir)
+        outline("tfds:untrained", data_dir=data_dir)

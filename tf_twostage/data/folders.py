@@ -1,59 +1,66 @@
 """A user's own images: any folder of pictures of one size."""
 
+import dataclasses
 import os
 import pathlib
 from collections import Counter
 
 import numpy as np
 
-from tf_twostage.data.decoding import (
-    Outline,
-    Splits,
-    centred_square,
-    content_hash,
-    decode_all,
-    held_out,
-    share_text,
-)
+from tf_twostage.data import held_out
+from tf_twostage.data.decoding import decode_all
+from tf_twostage.data.identity import content_hash
+from tf_twostage.data.resizing import centred_square
+from tf_twostage.data.run_names import run_name
+from tf_twostage.data.splits import Outline, Splits
 from tf_twostage.data.storage import Array, Storage
 from tf_twostage.errors import InputError
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp")
 
-PathLike = str | os.PathLike
-
 _GREY_MODES = {"1", "L", "LA"}
 _DEEP_MODES = {"I", "F", "I;16", "I;16B", "I;16L", "I;16N"}
+_WANTED = f"put two or more {', '.join(SUFFIXES)} files of one size there, or name another folder"
 
 
-def load_folder(folder: PathLike, side: int | None, storage: Storage) -> Splits:
-    """Loads every PNG, JPEG, BMP, GIF and WebP image below `folder`, in sorted order.
+@dataclasses.dataclass(frozen=True)
+class Folder:
+    """Every PNG, JPEG, BMP, GIF and WebP image below a folder, in sorted order, as a source.
 
-    All must have one size, or `side` be given: then the middle square of each is resized to
-    side x side. They are grey (uint8 [N, H, W, 1]) if every file is stored as grey,
+    All must have one size, or `image_size` be given: then the middle square of each is resized to
+    image_size x image_size. They are grey (uint8 [N, H, W, 1]) if every file is stored as grey,
     else RGB (uint8 [N, H, W, 3]); transparent parts are laid on white, animations give their first
     frame. With subfolders train/ and test/ those are the splits; else a tenth (1 to 10,000) is held
-    out, chosen by a hash of the paths within the folder. Raises InputError, naming the file, for
-    one that can't be read or has another size, and for a folder with fewer than two images.
+    out, chosen by a hash of the paths within the folder.
+
+    Its methods raise InputError, naming the file, for one that can't be read or has another size,
+    and for a folder with fewer than two images.
     """
-    root = pathlib.Path(folder).expanduser()
-    train, test = _split_files(root)
-    size, channels = _common_form(train + test, side)
-    arrays = [_decode_files(files, size, channels, root, storage) for files in (train, test)]
-    return Splits(*arrays, _folder_source(root, train, test), content_hash(*arrays))
 
+    root: pathlib.Path
+    image_size: int | None = None
 
-def describe_folder(folder: PathLike) -> str:
-    """One line on the folder's images; lists them but reads none. Raises InputError if empty."""
-    root = pathlib.Path(folder).expanduser()
-    return _folder_source(root, *_split_files(root))
+    @property
+    def run_name(self) -> str:
+        return run_name(self.root.resolve().name, "folder", self.image_size)
 
+    def describe(self) -> str:
+        """One line on the folder's images; lists them but reads none."""
+        return _in_words(self.root, *_split_files(self.root))
 
-def outline_folder(folder: PathLike, side: int | None) -> Outline:
-    """Shape and counts, from the files' headers. Raises InputError as load_folder."""
-    train, test = _split_files(pathlib.Path(folder).expanduser())
-    (width, height), channels = _common_form(train + test, side)
-    return Outline((height, width, channels), len(train), len(test))
+    def outline(self) -> Outline:
+        """Shape and counts, from the files' headers."""
+        train, test = _split_files(self.root)
+        (width, height), channels = _common_form(train + test, self.image_size)
+        return Outline((height, width, channels), len(train), len(test))
+
+    def load(self, storage: Storage) -> Splits:
+        train, test = _split_files(self.root)
+        size, channels = _common_form(train + test, self.image_size)
+        arrays = [
+            _decode_files(files, size, channels, self.root, storage) for files in (train, test)
+        ]
+        return Splits(*arrays, _in_words(self.root, train, test), content_hash(*arrays))
 
 
 def _split_files(root: pathlib.Path) -> tuple[list[pathlib.Path], list[pathlib.Path]]:
@@ -68,11 +75,8 @@ def _split_files(root: pathlib.Path) -> tuple[list[pathlib.Path], list[pathlib.P
     if len(files) < 2:
         found = f"only one image, {files[0].name}," if files else "no image"
         raise InputError(f"{found} in {root}: {_WANTED}")
-    mask = held_out(path.relative_to(root).as_posix().encode() for path in files)
+    mask = held_out.choose(path.relative_to(root).as_posix().encode() for path in files)
     return tuple([files[i] for i in np.flatnonzero(chosen)] for chosen in (~mask, mask))
-
-
-_WANTED = f"put two or more {', '.join(SUFFIXES)} files of one size there, or name another folder"
 
 
 def _has_splits(root: pathlib.Path) -> bool:
@@ -92,12 +96,12 @@ def _image_files(root: pathlib.Path) -> list[pathlib.Path]:
     return sorted(found, key=lambda path: path.relative_to(root).as_posix())
 
 
-def _common_form(files: list[pathlib.Path], side: int | None) -> tuple[tuple[int, int], int]:
+def _common_form(files: list[pathlib.Path], image_size: int | None) -> tuple[tuple[int, int], int]:
     """The one (width, height) of all images and their channels: 1 if all are grey, else 3."""
     headers = [_header(path) for path in files]
     channels = 1 if all(grey for _, grey in headers) else 3
-    if side is not None:
-        return (side, side), channels
+    if image_size is not None:
+        return (image_size, image_size), channels
     (size, share), *others = Counter(size for size, _ in headers).most_common()
     if others:
         odd = next(i for i, header in enumerate(headers) if header[0] != size)
@@ -168,7 +172,7 @@ def _decode(path: pathlib.Path, mode: str) -> np.ndarray:
         return np.asarray(image.convert(mode))
 
 
-def _folder_source(root: pathlib.Path, train: list, test: list) -> str:
+def _in_words(root: pathlib.Path, train: list, test: list) -> str:
     if _has_splits(root):
         return f"{root}: {len(train):,} training images in train/, {len(test):,} held out in test/"
-    return f"{root}: {share_text(len(train) + len(test))}, chosen by a hash of their paths"
+    return f"{root}: {held_out.in_words(len(train) + len(test))}, chosen by a hash of their paths"

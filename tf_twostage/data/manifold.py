@@ -18,12 +18,17 @@ is
 smooth in all factors, with an edge about one to two pixels wide.
 """
 
+import dataclasses
+
 import numpy as np
 
-SIDE = 16  # pixels
+from tf_twostage.data.splits import Outline, Splits
+from tf_twostage.data.storage import Storage
+
+SIZE = 16  # pixels, height and width
 FACTORS = ("x", "y", "b", "angle", "brightness")
 TRUE_DIM = len(FACTORS)
-TRAIN_IMAGES, TEST_IMAGES = 10_000, 2_000
+DRAWN_TRAIN, DRAWN_TEST = 10_000, 2_000
 DATA_SEED = 0  # of the data set; a trial's seed does not change it
 
 RING = (2.4, 3.2, 4.0)  # least, likeliest and greatest distance of the centre from the middle
@@ -34,6 +39,25 @@ ASPECT = 2.0  # a / b, far enough from 1 for the angle to show at any size
 EDGE = 0.3  # pixels
 
 _CHUNK = 1000  # images drawn at once
+
+
+@dataclasses.dataclass(frozen=True)
+class Manifold:
+    """The built-in images as a source."""
+
+    run_name = "manifold"
+
+    def describe(self) -> str:
+        return (
+            f"built in: soft ellipses of {TRUE_DIM} factors, seed {DATA_SEED}; "
+            f"{DRAWN_TRAIN:,} training and {DRAWN_TEST:,} held-out images"
+        )
+
+    def outline(self) -> Outline:
+        return Outline((SIZE, SIZE, 1), DRAWN_TRAIN, DRAWN_TEST)
+
+    def load(self, storage: Storage) -> Splits:
+        return Splits(*images(), self.describe(), str(DATA_SEED), TRUE_DIM)
 
 
 def sample_factors(count: int, rng: np.random.Generator) -> np.ndarray:
@@ -48,9 +72,9 @@ def sample_factors(count: int, rng: np.random.Generator) -> np.ndarray:
 
 
 def intensities(factors: np.ndarray) -> np.ndarray:
-    """Draws images without rounding: factors float [N, 5] to float64 [N, SIDE, SIDE, 1] in 0..1."""
+    """Draws images without rounding: factors float [N, 5] to float64 [N, SIZE, SIZE, 1] in 0..1."""
     x, y, minor, angle, brightness = np.asarray(factors, np.float64).T[:, :, None, None]
-    pixels = np.arange(SIDE) - (SIDE - 1) / 2
+    pixels = np.arange(SIZE) - (SIZE - 1) / 2
     right, down = pixels[None, None, :] - x, pixels[None, :, None] - y
     along = right * np.cos(angle) + down * np.sin(angle)
     across = down * np.cos(angle) - right * np.sin(angle)
@@ -61,16 +85,16 @@ def intensities(factors: np.ndarray) -> np.ndarray:
 
 
 def render(factors: np.ndarray) -> np.ndarray:
-    """Draws images: factors float [N, 5] to uint8 [N, SIDE, SIDE, 1], rounded to 0..255."""
-    images = np.empty((len(factors), SIDE, SIDE, 1), np.uint8)
+    """Draws images: factors float [N, 5] to uint8 [N, SIZE, SIZE, 1], rounded to 0..255."""
+    images = np.empty((len(factors), SIZE, SIZE, 1), np.uint8)
     for start in range(0, len(factors), _CHUNK):
         part = slice(start, start + _CHUNK)
         images[part] = np.rint(255.0 * intensities(factors[part]))
     return images
 
 
-def images(train: int = TRAIN_IMAGES, test: int = TEST_IMAGES) -> tuple[np.ndarray, np.ndarray]:
-    """Returns the data set: training and held-out images, uint8 [train or test, SIDE, SIDE, 1]."""
+def images(train: int = DRAWN_TRAIN, test: int = DRAWN_TEST) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the data set: training and held-out images, uint8 [train or test, SIZE, SIZE, 1]."""
     rng = np.random.default_rng(DATA_SEED)
     drawn = render(sample_factors(train + test, rng))
     return drawn[:train], drawn[train:]

@@ -1,0 +1,71 @@
+""".npz files: which arrays are read, what is held out, what each bad file says."""
+
+import numpy as np
+import pytest
+from loading import as_set, describe, load, message, pictures
+
+
+@pytest.mark.parametrize("keys", [("train", "test"), ("x_train", "x_test")])
+def test_npz_with_both_splits(tmp_path, keys):
+    path = tmp_path / "digits.npz"
+    arrays = dict(zip(keys, (pictures(5, (4, 4)), pictures(2, (4, 4, 1), 1)), strict=True))
+    np.savez_compressed(path, **arrays, y_train=np.arange(5))
+    data = load(path)
+    assert data.name == "digits"
+    np.testing.assert_array_equal(data.train[..., 0], pictures(5, (4, 4)))
+    np.testing.assert_array_equal(data.test, pictures(2, (4, 4, 1), 1))
+    assert data.source == describe(path)
+    assert "5 training and 2 held-out" in data.source
+
+
+@pytest.mark.parametrize("key", ["images", "arr_0"])
+def test_npz_with_one_array_holds_out_a_tenth(tmp_path, key):
+    images = pictures(35, (4, 4, 3))
+    path = tmp_path / "one.npz"
+    labels = {"labels": np.arange(35)} if key == "images" else {}
+    np.savez(path, **{key: images}, **labels)
+    data = load(path)
+    assert data.train.shape == (31, 4, 4, 3)
+    assert data.test.shape == (4, 4, 4, 3)
+    assert as_set(data.train) | as_set(data.test) == as_set(images)
+    np.savez(path, **{key: images[::-1]}, **labels)  # the order in the file doesn't matter
+    assert as_set(load(path).test) == as_set(data.test)
+
+
+@pytest.mark.parametrize(
+    ("arrays", "holds"),
+    [
+        ({"images": np.zeros((3, 4, 4, 3))}, "images: float64 [3, 4, 4, 3]"),
+        ({"images": np.zeros((3, 4), np.uint8)}, "images: uint8 [3, 4]"),
+        ({"images": np.zeros((3, 4, 4, 2), np.uint8)}, "images: uint8 [3, 4, 4, 2]"),
+        ({"images": np.zeros((0, 4, 4), np.uint8)}, "images: uint8 [0, 4, 4]"),
+        ({"images": np.zeros((1, 4, 4), np.uint8)}, "images: uint8 [1, 4, 4]"),
+        ({"a": np.zeros((3, 4, 4), np.uint8), "b": np.zeros(3)}, "a: uint8 [3, 4, 4], b: float64"),
+        ({"train": np.zeros((3, 4, 4), np.uint8), "b": np.zeros(3)}, "train: uint8 [3, 4, 4], b"),
+        ({"images": np.array([{}, {}])}, "images: object [2]"),
+        ({}, "no array"),
+    ],
+)
+def test_npz_that_does_not_fit_says_what_it_holds(tmp_path, arrays, holds):
+    path = tmp_path / "bad.npz"
+    np.savez(path, **arrays)
+    for call in (load, describe):
+        text = message(call, path)
+        assert f"{path} holds {holds}" in text
+        assert "expected uint8 [N, H, W]" in text
+
+
+def test_npz_whose_splits_differ_in_shape(tmp_path):
+    np.savez(tmp_path / "bad.npz", train=pictures(3, (4, 4)), test=pictures(3, (4, 5)))
+    assert "both need images of one shape" in message(load, tmp_path / "bad.npz")
+
+
+def test_npz_that_is_damaged(tmp_path):
+    path = tmp_path / "bad.npz"
+    path.write_bytes(b"no zip")
+    assert f"{path} isn't a readable .npz" in message(load, path)
+    np.savez(path, images=pictures(2000))
+    content = bytearray(path.read_bytes())
+    content[200_000] ^= 255  # far beyond what reading the header touches
+    path.write_bytes(content)
+    assert f"{path} can't be read" in message(load, path)
