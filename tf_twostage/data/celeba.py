@@ -6,7 +6,6 @@ themselves are decoded by Pillow, so that the same files give the same pixels.
 
 import dataclasses
 import io
-import pathlib
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import Any, NamedTuple
@@ -51,7 +50,7 @@ class CelebAFromFiles:
 
     def outline(self) -> Outline:
         files = celeba_files.find(self.celeba_dir)
-        return Outline(SHAPE, len(files.train), len(files.test))
+        return Outline(SHAPE, len(files.train), len(files.test), files.identity)
 
     def load(self, storage: Storage) -> Splits:
         files = celeba_files.find(self.celeba_dir)
@@ -82,7 +81,8 @@ class CelebAFromTfds:
         return f"{tfds_images.locate(tfds_builders.CELEBA, self.data_dir)}{_TREATMENT_IN_WORDS}"
 
     def outline(self) -> Outline:
-        return Outline(SHAPE, *tfds_images.locate(tfds_builders.CELEBA, self.data_dir).counts)
+        place = tfds_images.locate(tfds_builders.CELEBA, self.data_dir)
+        return Outline(SHAPE, *place.counts, place.identity)
 
     def load(self, storage: Storage) -> Splits:
         builder = tfds_builders.prepared(tfds_builders.CELEBA, self.data_dir)
@@ -91,8 +91,8 @@ class CelebAFromTfds:
             for split in ("train", "test")
         }
         version = str(builder.info.version)
-        records = sorted(pathlib.Path(builder.data_dir).glob("*.tfrecord*"))
-        stamps = (f"{path.name} {celeba_files.stamp(path.stat())}" for path in records)
+        records = [(path.name, path.stat()) for path in tfds_builders.records(builder)]
+        stamps = (f"{name} {file.st_size} {file.st_mtime_ns}" for name, file in records)
         faces = _cropped(encoded, _key("tfds", version, *stamps), self.cache_dir, storage)
         return Splits(faces["train"], faces["test"], self.describe(), version)
 

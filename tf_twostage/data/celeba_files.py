@@ -4,10 +4,11 @@ import os
 import pathlib
 import re
 import zipfile
+import zlib
 from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from tf_twostage.data.identity import digest
+from tf_twostage.data.identity import digest, identity
 from tf_twostage.errors import InputError
 from tf_twostage.files import PathLike
 
@@ -18,13 +19,21 @@ _IMAGES = "img_align_celeba"
 
 
 class Files(NamedTuple):
-    """The makers' files: where, how to read one by name, names per split, and their state."""
+    """The makers' files: where, how to read one by name, and the names of each split."""
 
     where: pathlib.Path
     read: Callable[[str], bytes]
     train: list[str]
     test: list[str]
-    state: str  # changes whenever a name, a size or a content does
+    state: str  # hash that changes whenever a name, a size or a content does
+    identity: str  # hash over names and sizes; a copy has the same
+
+
+class _Entry(NamedTuple):
+    """A file in the folder or in the zip."""
+
+    size: int  # bytes
+    stamp: str  # its time, or its checksum
 
 
 def find(celeba_dir: PathLike) -> Files:
@@ -38,11 +47,14 @@ def find(celeba_dir: PathLike) -> Files:
     if images.is_file():
         return _in_zip(images, root)
     places = (images, images.parent, images.parent.parent, root / "Eval", root.parent / "Eval")
-    train, test = _partition(_partition_text(places, images), images)
-    stamps = _folder_stamps(images)
-    _check_present(train + test, stamps, images)
-    state = digest([str(len(train)), *(f"{name} {stamps[name]}" for name in train + test)])
-    return Files(images, lambda name: (images / name).read_bytes(), train, test, state)
+    with os.scandir(images) as entries:
+        found = {entry.name: _entry(entry.stat()) for entry in entries if entry.is_file()}
+    text = _partition_text(places, images)
+    return _files(images, lambda name: (images / name).read_bytes(), text, found)
+
+
+def _entry(status: os.stat_result) -> _Entry:
+    return _Entry(status.st_size, str(status.st_mtime_ns))
 
 
 def _image_place(root: pathlib.Path) -> pathlib.Path | None:
@@ -59,27 +71,35 @@ def _image_place(root: pathlib.Path) -> pathlib.Path | None:
 def _in_zip(path: pathlib.Path, root: pathlib.Path) -> Files:
     try:
         archive = zipfile.ZipFile(path)
-    except (OSError, zipfile.BadZipFile) as error:
+        members = {pathlib.PurePosixPath(info.filename).name: info for info in archive.infolist()}
+        inside = next((members[name] for name in _PARTITION_NAMES if name in members), None)
+        text = archive.read(inside).decode(errors="replace") if inside else None
+    except (OSError, zipfile.BadZipFile, zlib.error) as error:
         raise InputError(f"{path} isn't a readable zip ({error}): download it again") from error
-    members = {pathlib.PurePosixPath(info.filename).name: info for info in archive.infolist()}
-    inside = next((members[name] for name in _PARTITION_NAMES if name in members), None)
-    if inside:
-        text = archive.read(inside).decode()
-    else:
+    if text is None:
         places = (path.parent, root, path.parent.parent, path.parent.parent / "Eval")
         text = _partition_text(places, path)
-    train, test = _partition(text, path)
-    _check_present(train + test, members, path)
-    stamps = {name: f"{members[name].file_size} {members[name].CRC}" for name in train + test}
-    state = digest([str(len(train)), *(f"{name} {stamps[name]}" for name in train + test)])
-    return Files(path, lambda name: archive.read(members[name]), train, test, state)
+    found = {name: _Entry(info.file_size, str(info.CRC)) for name, info in members.items()}
+    return _files(path, lambda name: archive.read(members[name]), text, found)
+
+
+def _files(
+    where: pathlib.Path, read: Callable[[str], bytes], partition: str, found: dict[str, _Entry]
+) -> Files:
+    train, test = _partition(partition, where)
+    names = train + test
+    _check_present(names, found, where)
+    count = str(len(train))
+    sizes = (f"{name} {found[name].size}" for name in names)
+    state = digest([count, *(f"{name} {found[name].size} {found[name].stamp}" for name in names)])
+    return Files(where, read, train, test, state, identity(count, *sizes))
 
 
 def _partition_text(places: Iterable[pathlib.Path], images: pathlib.Path) -> str:
     for place in places:
         for name in _PARTITION_NAMES:
             if (place / name).is_file():
-                return (place / name).read_text()
+                return (place / name).read_text(errors="replace")
     raise InputError(
         f"{_PARTITION_NAMES[0]} is missing: CelebA's images are in {images}, "
         f"put the file with their official splits beside them in {images.parent}"
@@ -98,20 +118,10 @@ def _partition(text: str, images: pathlib.Path) -> tuple[list[str], list[str]]:
     return train, test
 
 
-def _check_present(names: list[str], present: Any, images: pathlib.Path) -> None:
+def _check_present(names: list[str], present: dict[str, _Entry], images: pathlib.Path) -> None:
     missing = [name for name in names if name not in present]
     if missing:
         raise InputError(
             f"{len(missing):,} of {len(names):,} CelebA images aren't in {images}, the first "
             f"{missing[0]}: unpack or download the archive again"
         )
-
-
-def _folder_stamps(folder: pathlib.Path) -> dict[str, str]:
-    with os.scandir(folder) as entries:
-        return {entry.name: stamp(entry.stat()) for entry in entries}
-
-
-def stamp(status: os.stat_result) -> str:
-    """What changes whenever a file's content does, as far as can be told without reading it."""
-    return f"{status.st_size} {status.st_mtime_ns}"

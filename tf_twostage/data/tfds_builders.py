@@ -7,6 +7,7 @@ import pathlib
 from collections.abc import Iterator
 from typing import Any
 
+from tf_twostage.data.identity import identity
 from tf_twostage.errors import InputError
 from tf_twostage.files import PathLike
 
@@ -50,6 +51,19 @@ def prepared(name: str, data_dir: PathLike | None) -> Any:
     except Exception as error:  # TFDS lets through what its many parts raise
         raise InputError(_missing(name, root, error)) from error
     return builder
+
+
+def records(builder: Any) -> list[pathlib.Path]:
+    """The files of a prepared set, in order; none where they do not lie on this machine."""
+    return sorted(pathlib.Path(builder.data_dir).glob("*.tfrecord*"))
+
+
+def identity_of(builder: Any) -> str:
+    """Hash over name, version, counts, and the names and sizes of a prepared set's files."""
+    info = builder.info
+    counts = (f"{name} {info.splits[name].num_examples}" for name in sorted(info.splits))
+    files = (f"{path.name} {path.stat().st_size}" for path in records(builder))
+    return identity("tfds", info.full_name, *counts, *files)
 
 
 def open_split(builder: Any, split: str, decoder: Any = None) -> Any:
