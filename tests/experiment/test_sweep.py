@@ -12,8 +12,8 @@ from unittest import mock
 import pytest
 import tiny_images
 from fid_graph import SmallInception
-from tf_twostage.data.splits import Outline
 
+from tf_twostage.data.splits import Outline
 from tf_twostage.errors import InputError
 from tf_twostage.experiment import console, lock, plan, progress, sweep, trial, trial_process
 from tf_twostage.experiment.jobs import Job, Jobs
@@ -50,7 +50,7 @@ def options(images, tmp_path, monkeypatch):
 @pytest.fixture
 def known_sets(monkeypatch):
     """Shapes and counts of the paper's data sets without looking for them."""
-    outline = Outline((32, 32, 3), 1000, 100)
+    outline = Outline((32, 32, 3), 1000, 100, "0123456789ab")
     monkeypatch.setattr(
         plan.sources, "find", lambda name, **_: mock.Mock(run_name=name, outline=lambda: outline)
     )
