@@ -75,7 +75,9 @@ def parser() -> argparse.ArgumentParser:
         "fid keep the features in memory",
     )
     add("--save-stats", metavar="FILE", help="write the real images' statistics to this .npz")
-    add("--batch-size", type=int, metavar="N", help="images per run of the network (CPU 8, GPU 64)")
+    add(
+        "--batch-size", type=int, metavar="N", help="images per run of the network (CPU 8, GPU 128)"
+    )
     add("--seed", type=int, default=0, help="of KID's subsets (0)")
     return result
 
