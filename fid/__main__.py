@@ -280,7 +280,8 @@ def _graph_line(blob: str | None) -> str:
 
 
 def _say(text: str) -> None:
-    print(f"fid: {text}", file=sys.stderr, flush=True)
+    line = " ".join(text.splitlines())  # names of files may hold line breaks
+    print(f"fid: {line}", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

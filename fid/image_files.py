@@ -1,4 +1,7 @@
-"""Files of images: which names below a folder count, and which pixels a file holds."""
+"""Files of images: which names below a folder count, and which pixels a file holds.
+
+`tests/fid/test_shared_rules.py` holds these rules against the ones that models are trained by.
+"""
 
 import os
 from collections import Counter
@@ -104,7 +107,8 @@ def _is_deep(image: Any, path: Path) -> bool:
 def _upright(image: Any) -> Any:
     from PIL import ImageOps
 
-    return ImageOps.exif_transpose(image)
+    ImageOps.exif_transpose(image, in_place=True)
+    return image
 
 
 def _on_white(image: Any) -> Any:

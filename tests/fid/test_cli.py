@@ -261,6 +261,12 @@ def test_metrics_that_are_possible_are_printed(place, capsys, tmp_path):
     assert "fid: warning: prc needs 4 generated images or more, not 3" in errors
 
 
+def test_a_name_with_a_line_break_is_told_in_one_line(capsys, tmp_path):
+    code, _, errors = call(capsys, tmp_path / "two\nlines", tmp_path)
+    assert code == 1
+    assert errors == [f"fid: error: no file or folder {tmp_path / 'two lines'}"]
+
+
 def test_half_of_statistics_is_told(place, capsys, tmp_path):
     np.savez(tmp_path / "half.npz", mu=np.zeros(64))
     code, _, errors = call(capsys, tmp_path / "half.npz", place / "a", "-i", place / "small.pb")
