@@ -12,8 +12,8 @@ from unittest import mock
 import pytest
 import tiny_images
 from fid_graph import SmallInception
-from tf_twostage.data.splits import Outline
 
+from tf_twostage.data.splits import Outline
 from tf_twostage.errors import InputError
 from tf_twostage.experiment import console, lock, plan, progress, sweep, trial, trial_process
 from tf_twostage.experiment.jobs import Job, Jobs
