@@ -25,11 +25,11 @@ def test_a_keras_json_of_another_backend_is_overruled(tmp_path):
     )
     environment = {k: v for k, v in os.environ.items() if k != "KERAS_BACKEND"}
     program = (
-        "from tf_twostage.keras_settings import require_tensorflow, float32_channels_last\n"
+        "from tf_twostage.keras_settings import require_tensorflow, using\n"
         "require_tensorflow()\n"
         "import keras\n"
         "print(keras.config.backend())\n"
-        "with float32_channels_last():\n"
+        "with using('float32', 'channels_last'):\n"
         "    print(keras.config.floatx(), keras.layers.Flatten().data_format)\n"
         "print(keras.config.floatx())\n"
     )

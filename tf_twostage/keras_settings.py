@@ -28,16 +28,16 @@ def require_tensorflow() -> None:
 
 
 @contextlib.contextmanager
-def float32_channels_last() -> Iterator[None]:
-    """What is built or trained inside uses float32 and channels last.
+def using(floatx: str, data_format: str) -> Iterator[None]:
+    """What is built or trained inside uses this type and order of axes, whatever keras.json says.
 
-    Layers keep what they were built with. A user's own settings are back after it.
+    Layers keep what they were built with. The user's own settings are back afterwards.
     """
     import keras
 
     config = keras.config
     former = config.floatx(), config.image_data_format(), config.dtype_policy()
-    _set("float32", "channels_last", "float32")
+    _set(floatx, data_format, floatx)
     try:
         yield
     finally:

@@ -13,6 +13,7 @@ from tf_twostage.errors import InputError
 from tf_twostage.evaluation import diagnostics
 from tf_twostage.models import two_stage
 from tf_twostage.models.two_stage import TwoStageVAE
+from tf_twostage.run_folder import RunFolder
 
 RNG = np.random.default_rng(0)
 RECIPE = recipes.get("paper", "mnist", 1000, latent_dim=4, stage2_width=8)
@@ -131,15 +132,14 @@ def test_a_run_of_a_former_version_loads(model, tmp_path):
     config = {"recipe": recipe, "dataset": {"image_shape": [8, 8, 1]}, "seed": 0}
     (tmp_path / "config.json").write_text(json.dumps(config))
     for stage in (1, 2):
-        model.save_stage(tmp_path, stage)
+        model.save_stage(RunFolder(tmp_path), stage)
     loaded = TwoStageVAE.load(tmp_path)
     assert loaded.recipe == RECIPE
     np.testing.assert_array_equal(loaded.sample(2, seed=1), model.sample(2, seed=1))
 
 
 def test_a_users_keras_settings_change_nothing(model):
-    keras_settings._set("float16", "channels_first", "mixed_float16")
-    try:
+    with keras_settings.using("float16", "channels_first"):
         other = TwoStageVAE(RECIPE, (8, 8, 1))
         other.trained = {1, 2}
         x = images()
@@ -149,8 +149,6 @@ def test_a_users_keras_settings_change_nothing(model):
         assert {value.dtype for value in output} == {tf.float32}
         assert keras.config.image_data_format() == "channels_first"
         assert keras.config.floatx() == "float16"
-    finally:
-        keras_settings._set("float32", "channels_last", "float32")
 
 
 def test_tf32_is_off():

@@ -9,9 +9,8 @@ import keras
 import numpy as np
 from keras import ops
 
-from tf_twostage import files, recipes
+from tf_twostage import files, keras_settings, recipes
 from tf_twostage.errors import InputError
-from tf_twostage.keras_settings import float32_channels_last
 from tf_twostage.models import inference, inputs, networks
 from tf_twostage.models.gaussian_vae import GaussianVAE
 from tf_twostage.models.inputs import as_float
@@ -41,7 +40,7 @@ class TwoStageVAE:
       trained: the set of stages whose weights come from training.
     """
 
-    @float32_channels_last()
+    @keras_settings.using("float32", "channels_last")
     def __init__(
         self,
         recipe: recipes.Recipe,
