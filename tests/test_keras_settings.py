@@ -1,11 +1,11 @@
-import importlib
 import os
+import pathlib
 import subprocess
 import sys
 
 import pytest
 
-from tf_twostage import keras_settings, models
+from tf_twostage import keras_settings
 from tf_twostage.errors import InputError
 
 
@@ -15,7 +15,21 @@ def test_another_backend_is_one_line(monkeypatch):
     with pytest.raises(InputError, match="backend is set to jax, .* unset KERAS_BACKEND"):
         keras_settings.require_tensorflow()
     with pytest.raises(InputError, match="set to jax"):
-        importlib.reload(models)  # what importing TwoStageVAE runs first
+        from tf_twostage import TwoStageVAE  # noqa: F401
+
+
+def test_the_program_says_so_without_a_traceback():
+    root = pathlib.Path(__file__).parents[1]
+    answer = subprocess.run(
+        [sys.executable, "run_experiments.py", "--dry_run"],
+        cwd=root,
+        env=os.environ | {"KERAS_BACKEND": "jax"},
+        capture_output=True,
+        text=True,
+    )
+    assert answer.returncode == 1
+    (line,) = answer.stderr.splitlines()
+    assert line.startswith("error: Keras' backend is set to jax")
 
 
 def test_a_keras_json_of_another_backend_is_overruled(tmp_path):

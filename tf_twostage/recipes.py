@@ -2,6 +2,7 @@
 
 Layer sizes are beside it in `network_values`, the paper's results in `table1_values`; no other file
 has hyper-parameters of its own.
+
 A recipe is the complete setting of one run. Three are known:
 
 * ``paper``: what the paper's appendix D says. The default.
