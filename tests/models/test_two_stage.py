@@ -119,7 +119,7 @@ def test_bad_counts_and_stages(model, arguments, message):
 
 def test_diagnostics_take_one_image_of_the_models_shape(model):
     assert len(diagnostics.noise_along_directions(model, images(1)[0], 3)) == 4
-    with pytest.raises(InputError, match=r"\[8, 8, 1\], not \[1, 8, 8, 1\]"):
+    with pytest.raises(InputError, match=r"one image \[H, W, C\] is needed, not \[1, 8, 8, 1\]"):
         diagnostics.noise_along_directions(model, images(1))
     with pytest.raises(InputError, match="not int64"):
         diagnostics.noise_along_directions(model, np.ones((8, 8, 1), "int64"))

@@ -112,9 +112,8 @@ def noise_along_directions(
     Raises:
       InputError: the image has another shape, dtype or range.
     """
-    if np.shape(image) != model.image_shape:
-        wanted = list(model.image_shape)
-        raise InputError(f"one image is needed, {wanted}, not {list(np.shape(image))}")
+    if np.ndim(image) != 3:
+        raise InputError(f"one image [H, W, C] is needed, not {list(np.shape(image))}")
     posterior = model.encode(np.asarray(image)[None])
     lambda_ = eigenvalues(posterior.stddev) if lambda_ is None else np.asarray(lambda_)
     chosen = choose_dimensions(lambda_) if dimensions is None else np.asarray(dimensions)
