@@ -14,7 +14,7 @@ import sys
 
 from absl import app, flags
 
-from tf_twostage import recipes
+from tf_twostage import keras_settings, recipes
 from tf_twostage.errors import InputError
 from tf_twostage.experiment import trial_process
 from tf_twostage.experiment.options import Options
@@ -151,6 +151,7 @@ def _run() -> None:
         print(table1.rebuild(FLAGS.table1))
         return
     trial_process.stop_on_sigterm()
+    keras_settings.require_tensorflow()
     with quiet_import():  # TensorFlow: seconds that --help and a wrong flag do not wait for
         from tf_twostage.experiment import sweep
     plain_messages()

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import keras
 import tensorflow as tf
 
-from tf_twostage import recipes
+from tf_twostage import keras_settings, recipes
 from tf_twostage.data.batches import Batches
 from tf_twostage.models.gaussian_vae import GaussianVAE
 from tf_twostage.run_folder import RunFolder
@@ -18,6 +18,7 @@ from tf_twostage.training.devices import Devices
 from tf_twostage.training.schedule import halved_rate
 
 
+@keras_settings.using("float32", "channels_last")
 def fit_stage(
     model: GaussianVAE,
     data: Batches,
@@ -75,6 +76,7 @@ def fit_stage(
     model.compile(optimizer=None)  # drops the optimiser's state
 
 
+@keras_settings.using("float32", "channels_last")
 def compile_stage(
     model: GaussianVAE,
     steps: int,
