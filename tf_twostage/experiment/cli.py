@@ -90,6 +90,9 @@ flags.DEFINE_integer(
 )
 flags.DEFINE_bool("jit_compile", None, "Compile training with XLA; by default on a GPU only.")
 flags.DEFINE_bool("deterministic", False, "TensorFlow's deterministic ops: GPUs repeat bits too.")
+flags.DEFINE_bool(
+    "tf32", False, "Let recent GPUs round factors to 10 bits: faster, errors of about 1e-3."
+)
 
 # --- instead of training ---------------------------------------------------------------------
 flags.DEFINE_bool("dry_run", False, "Print the whole plan, what is done and left, and stop.")

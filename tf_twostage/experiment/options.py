@@ -34,6 +34,7 @@ class Options:
     strategy: str = "auto"
     jit_compile: bool | None = None
     deterministic: bool = False
+    tf32: bool = False
     dry_run: bool = False
 
     @property

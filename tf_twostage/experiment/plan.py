@@ -38,6 +38,12 @@ class Setting:
     path: pathlib.Path  # the folder of its trials
 
     @property
+    def images(self) -> dict:
+        """What tells these images from others, as `config.json` keeps it."""
+        shape, train, test, identity = self.outline
+        return {"identity": identity, "image_shape": list(shape), "train": train, "test": test}
+
+    @property
     def fid(self) -> FidSpec | None:
         """How FIDs are measured; None where they are not. By default on the paper's data sets."""
         options = self.options
