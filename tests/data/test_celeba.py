@@ -1,5 +1,6 @@
 """CelebA on tiny sets made here: its files, through TFDS, the cache, each bad input."""
 
+import dataclasses
 import io
 import shutil
 import zipfile
@@ -11,7 +12,7 @@ from loading import describe, load, message, outline
 from PIL import Image
 from tfds_sets import prepare
 
-from tf_twostage.data import celeba, npz_images, tfds_builders
+from tf_twostage.data import aligned_npz, batches, celeba, tfds_builders
 
 PARTS = [0, 0, 2, 1, 0, 2, 0, 1, 2, 0]  # 5 training, 2 validation, 3 test images
 NAMES = [f"{i + 1:06d}.jpg" for i in range(len(PARTS))]
@@ -120,6 +121,7 @@ def test_cache_is_used_repaired_and_keyed_by_the_files(
     faces, load_faces, tmp_path, monkeypatch, capsys
 ):
     first = load_faces(faces)
+    first = dataclasses.replace(first, train=np.array(first.train), test=np.array(first.test))
     (entry,) = (tmp_path / "cache").iterdir()
     monkeypatch.setattr(celeba, "crop", lambda _: pytest.fail("decoded although cached"))
     np.testing.assert_array_equal(load_faces(faces).train, first.train)
@@ -144,6 +146,24 @@ def test_cache_is_used_repaired_and_keyed_by_the_files(
     assert not list((tmp_path / "cache").glob("*.tmp"))
 
 
+def test_cached_faces_are_shared_with_other_processes_and_tensorflow(faces, load_faces):
+    """Not read into this process's memory, and aligned so that TensorFlow does not copy either."""
+    for images in (load_faces(faces).train, load_faces(faces).test):
+        assert isinstance(images, np.memmap)
+        assert images.ctypes.data % 64 == 0
+        tensor = batches.as_tensor(images)
+        assert tensor.__dlpack_device__()[0] == 1
+        assert np.from_dlpack(tensor).ctypes.data == images.ctypes.data
+
+
+def test_cache_is_an_npz_that_numpy_reads(faces, load_faces, tmp_path):
+    data = load_faces(faces)
+    (entry,) = (tmp_path / "cache").iterdir()
+    with np.load(entry) as stored:
+        np.testing.assert_array_equal(stored["train"], data.train)
+        np.testing.assert_array_equal(stored["test"], data.test)
+
+
 def test_cache_tells_a_moved_border_between_the_splits(faces, load_faces):
     """The same files in the same order, but the last training image is now held out."""
     rows = sorted(partition().splitlines(), key=lambda line: line.split()[1])
@@ -162,7 +182,7 @@ def test_full_disk_leaves_no_half_written_entry(faces, load_faces, tmp_path, mon
         file.write(b"half")
         raise OSError("no space left on device")
 
-    monkeypatch.setattr(npz_images, "write_array", fill_up)
+    monkeypatch.setattr(aligned_npz, "write_array", fill_up)
     assert len(load_faces(faces).train) == 5
     assert "no space left on device" in capsys.readouterr().err
     assert not list((tmp_path / "cache").iterdir())

@@ -140,7 +140,7 @@ def _cropped(
             for split, (count, files) in encoded.items()
         }
 
-    return celeba_cache.kept(key, cache_dir, storage, compute)
+    return celeba_cache.kept(key, cache_dir, compute)
 
 
 def _decode(file: tuple[str, Callable[[], bytes]]) -> np.ndarray:

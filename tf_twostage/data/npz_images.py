@@ -10,12 +10,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tf_twostage import files
 from tf_twostage.data import held_out
 from tf_twostage.data.identity import content_hash, identity
 from tf_twostage.data.run_names import run_name
 from tf_twostage.data.splits import Outline, Splits
-from tf_twostage.data.storage import PIECE, Array, Storage, npy_header, write_array
+from tf_twostage.data.storage import PIECE, Array, Storage, npy_header
 from tf_twostage.errors import InputError
 from tf_twostage.files import shown
 
@@ -113,23 +112,6 @@ class Member(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.key}: {self.dtype} {list(self.shape)}"
-
-
-def read(path: pathlib.Path, key: str, storage: Storage) -> Array:
-    """One array as uint8 [N, H, W, C]; raises what a damaged file makes zipfile or NumPy raise."""
-    return _read(path, _members(path)[key], storage)
-
-
-def write(path: pathlib.Path, arrays: dict[str, Array]) -> None:
-    """Writes arrays as `np.savez` does, whole or not at all."""
-
-    def write_all(temporary: pathlib.Path) -> None:
-        with zipfile.ZipFile(temporary, "w") as archive:
-            for key, array in arrays.items():
-                with archive.open(f"{key}.npy", "w", force_zip64=True) as member:
-                    write_array(member, array)
-
-    files.replace_file(path, write_all)
 
 
 def _chosen(path: pathlib.Path, key: str | None) -> tuple[Member, ...]:
