@@ -124,7 +124,7 @@ def test_npz_images_in_pieces(tmp_path, monkeypatch, fortran):
     path = tmp_path / "images.npz"
     np.savez_compressed(path, images=np.asfortranarray(IMAGES) if fortran else IMAGES)
     memory, file = (
-        aligned_npz.Npz(path).load(storage.Storage(limit, tmp_path)) for limit in (None, 0)
+        npz_images.Npz(path).load(storage.Storage(limit, tmp_path)) for limit in (None, 0)
     )
     for one, other in zip(memory[:2], file[:2], strict=True):
         np.testing.assert_array_equal(one, other[:])
