@@ -219,6 +219,7 @@ def test_missing_folder_or_images(faces, load_faces, tmp_path):
     assert f"--celeba_dir {tmp_path / 'gone'} doesn't exist" in message(
         load_faces, tmp_path / "gone"
     )
+    assert "two\\nlines doesn't exist" in message(load_faces, tmp_path / "two\nlines")
     (tmp_path / "empty").mkdir()
     assert "no img_align_celeba/ and no img_align_celeba.zip" in message(
         load_faces, tmp_path / "empty"

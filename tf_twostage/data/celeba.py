@@ -18,7 +18,7 @@ from tf_twostage.data.identity import digest
 from tf_twostage.data.splits import Outline, Splits
 from tf_twostage.data.storage import Array, Storage
 from tf_twostage.errors import InputError
-from tf_twostage.files import PathLike
+from tf_twostage.files import PathLike, shown
 
 SIZE = 64
 SHAPE = (SIZE, SIZE, 3)
@@ -160,4 +160,4 @@ def _key(*state: str) -> str:
 def _in_words(files: celeba_files.Files) -> str:
     counts = (len(files.train), len(files.test))
     text = tfds_images.counts_in_words(tfds_builders.CELEBA, counts)
-    return f"CelebA's files in {files.where}: {text}{_TREATMENT_IN_WORDS}"
+    return f"CelebA's files in {shown(files.where)}: {text}{_TREATMENT_IN_WORDS}"

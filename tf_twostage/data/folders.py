@@ -81,11 +81,11 @@ class _Files(NamedTuple):
     @property
     def identity(self) -> str:
         """Hash over names within the folder and sizes in bytes, not over times."""
-        sizes = [
-            [f"{path.stat().st_size} {path.relative_to(self.root).as_posix()}" for path in paths]
-            for paths in (self.train, self.test)
-        ]
-        return identity(str(len(self.train)), *sizes[0], *sizes[1])
+        files = (
+            f"{path.stat().st_size} {path.relative_to(self.root).as_posix()}"
+            for path in self.train + self.test
+        )
+        return identity(str(len(self.train)), *files)
 
     def __str__(self) -> str:
         left_out = f"; {self.left_out}" if self.left_out else ""

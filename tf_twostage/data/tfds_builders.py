@@ -9,7 +9,7 @@ from typing import Any
 
 from tf_twostage.data.identity import identity
 from tf_twostage.errors import InputError
-from tf_twostage.files import PathLike
+from tf_twostage.files import PathLike, shown
 
 CELEBA = "celeb_a"  # TFDS' name
 CELEBA_FILES = (
@@ -96,7 +96,7 @@ def readable(builder: Any) -> Iterator[None]:
 def short(path: pathlib.Path) -> str:
     """The path with ~ for the home folder."""
     home = pathlib.Path.home()
-    return f"~/{path.relative_to(home)}" if path.is_relative_to(home) else str(path)
+    return shown(f"~/{path.relative_to(home)}" if path.is_relative_to(home) else path)
 
 
 def _check_reachable(builder: Any, root: pathlib.Path) -> None:
