@@ -17,7 +17,7 @@ from fid.folding import FEATURE_NODES
 from fid.graph import TTUR_BLOB_ID, temporary_beside
 from fid.inception import Inception
 from fid.inception_score import SPLITS, inception_score
-from fid.kid import kid
+from fid.kid import check_seed, kid
 from fid.precision_recall import K, PrecisionRecall, precision_recall
 from fid.preparation import Preparation
 from fid.progress import Progress
@@ -133,6 +133,7 @@ def _chosen_metrics(options: argparse.Namespace) -> list[str]:
             raise Error(f"unknown metric {name!r}; --metrics takes {','.join(METRICS)}")
     if "is" in metrics and options.dims != 2048:
         raise Error("the Inception Score needs --dims 2048")
+    check_seed(options.seed)
     return metrics
 
 

@@ -34,7 +34,7 @@ class Inception:
         batch_size: images per run of the network; None: 8 on a CPU, 128 on a GPU.
         devices: TensorFlow's names of those to use ("GPU:1"), for the folded graph; None: all GPUs,
             or the CPU.
-        in_flight: how many batches a device has to do at once, for the folded graph.
+        in_flight: how many batches each device is given at once, for the folded graph.
         layout: "NHWC" or "NCHW", the order of axes in which the folded graph is computed; None:
             NHWC on a CPU, NCHW on a GPU.
 
@@ -88,7 +88,7 @@ class Inception:
         Args:
             images: uint8 or float in 0..255, [N, H, W, 3], [N, H, W, 1] or [N, H, W] of any H and
                 W, as an array; or an iterable of such batches, of several sizes even; or the path
-                of a folder of PNG and JPEG files, or of an `.npy` or `.npz` file.
+                of a folder of image files, or of an `.npy` or `.npz` file.
             dims: 2048 (`pool_3`), 768 (`mixed_7/join`, averaged over space), 192 (`pool_1`,
                 likewise) or 64 (`pool`, likewise): the meanings that pytorch-fid gives them.
             progress: called with the number of images done so far.

@@ -191,6 +191,7 @@ def test_metrics_of_features(place, capsys):
         (["--save-stats", "/proc/a.npz"], "/proc/a.npz cannot be written"),
         (["-i", "/no/such/graph.pb"], "--inception"),
         (["--batch-size", "0"], "at least 1"),
+        (["--seed", "-1", "-i", "/no/such/graph.pb"], "seed is -1"),
         (["--drop-last", "100"], "too few real images: 0"),
     ],
 )
