@@ -292,6 +292,8 @@ def from_config(values: dict) -> Recipe:
     Raises:
       InputError: it is not a recipe; an unknown name; a value that does not fit.
     """
+    if not isinstance(values, dict):
+        raise InputError(f"config.json is damaged: its recipe is {values!r}")
     given = renamed(values)
     missing = {f.name for f in dataclasses.fields(Recipe) if f.default is dataclasses.MISSING}
     missing -= set(given)

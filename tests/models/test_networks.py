@@ -105,6 +105,7 @@ def test_stage2_skip_concatenates_the_input():
         ("infogan", (30, 30, 1), "multiples of 4, not 30 x 30 x 1"),
         ("wae", (32, 32, 3), "64 x 64 x 3 images only"),
         ("resnet", (4, 4, 1), "at least 8 x 8"),
+        ("infogan", (28, 28), r"\(height, width, channels\), not \(28, 28\)"),
     ],
 )
 def test_sides_a_network_does_not_take(network, shape, message):

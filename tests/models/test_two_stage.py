@@ -138,6 +138,13 @@ def test_a_run_of_a_former_version_loads(model, tmp_path):
     np.testing.assert_array_equal(loaded.sample(2, seed=1), model.sample(2, seed=1))
 
 
+@pytest.mark.parametrize("config", ['{"seed": 0}', '{"recipe": 3}', "{", "[1]"])
+def test_a_damaged_config_is_named(tmp_path, config):
+    (tmp_path / "config.json").write_text(config)
+    with pytest.raises(InputError, match="config.json is damaged"):
+        TwoStageVAE.load(tmp_path)
+
+
 def test_a_users_keras_settings_change_nothing(model):
     with keras_settings.using("float16", "channels_first"):
         other = TwoStageVAE(RECIPE, (8, 8, 1))

@@ -158,12 +158,16 @@ class TwoStageVAE:
         """The model of a run folder (`.../trial_000`), with every stage that has finished.
 
         Raises:
-          InputError: no run there, or stage 1 has not finished.
+          InputError: no run there, its config.json is damaged, or stage 1 has not finished.
         """
         folder = RunFolder(pathlib.Path(run).expanduser())
         config = folder.load_config()
-        recipe = recipes.from_config(config["recipe"])
-        model = cls(recipe, tuple(config["dataset"]["image_shape"]), config["seed"])
+        try:
+            recipe, seed = recipes.from_config(config["recipe"]), config["seed"]
+            image_shape = config["dataset"]["image_shape"]
+        except (KeyError, TypeError) as error:
+            raise InputError(f"{folder.config} is damaged ({error!r}): restore it") from None
+        model = cls(recipe, tuple(image_shape), seed)
         model.load_stage(folder, 1)
         if 2 in folder.trained_stages():
             model.load_stage(folder, 2)
