@@ -91,6 +91,8 @@ def test_a_path_with_a_comma_is_one_data_set(tmp_path):
     folder = tmp_path / "a,b"
     folder.mkdir()
     assert plan.dataset_names(str(folder)) == [str(folder)]
+    (folder / "c.npz").touch()
+    assert plan.dataset_names(f"{folder}/c.npz:key") == [f"{folder}/c.npz:key"]
 
 
 def plans(options):
@@ -248,10 +250,11 @@ def test_trials_side_by_side_give_the_metrics_of_one_after_the_other(options, tm
 
 
 def test_a_run_folder_under_its_former_name_goes_on(images, tmp_path):
-    former = tmp_path / "tiny" / "paper-infogan-learned+second_stage_width=8"
-    chosen = Options(dataset=images, output_dir=str(tmp_path), overrides={"stage2_width": 8})
+    former = tmp_path / "tiny" / "paper-infogan-learned+batch_size=20+second_stage_width=8"
+    overrides = {"stage2_width": 8, "batch_size": 20}
+    chosen = Options(dataset=images, output_dir=str(tmp_path), overrides=overrides)
     (setting,) = plan.make(chosen)
-    assert setting.path.name == "paper-infogan-learned+stage2_width=8"
+    assert setting.path.name == "paper-infogan-learned+batch_size=20+stage2_width=8"
     former.mkdir(parents=True)
     (setting,) = plan.make(chosen)
     assert setting.path == former

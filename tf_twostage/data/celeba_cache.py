@@ -30,7 +30,7 @@ def kept(
         aligned_npz.write(path, arrays)
         return {split: aligned_npz.mapped(path, split) for split in SPLITS}
     except OSError as error:
-        print(f"warning: can't keep the cropped faces in {path}: {error}", file=sys.stderr)
+        print(f"warning: the cropped faces are not kept: {error}", file=sys.stderr)
         return arrays
 
 
