@@ -198,7 +198,7 @@ def test_cache_folder_that_cannot_be_written_is_a_warning(faces, tmp_path, capsy
     (tmp_path / "file").write_text("in the way")
     data = load("celeba", celeba_dir=faces, cache_dir=tmp_path / "file")
     assert len(data.train) == 5
-    assert "warning: can't keep the cropped faces" in capsys.readouterr().err
+    assert "warning: the cropped faces are not kept: cannot write" in capsys.readouterr().err
 
 
 def test_missing_partition_file(faces, load_faces, tmp_path):

@@ -245,7 +245,7 @@ def test_trials_side_by_side_give_the_metrics_of_one_after_the_other(options, tm
         assert "scoring" in second.folder.output.read_text()
         assert not first.folder.output.exists()
     printed = capfd.readouterr().out
-    assert printed.count("Epoch") == 2  # of the trials one after the other alone
+    assert printed.count("scoring") == 2  # of the trials one after the other alone
     assert printed.count(": done") == 4
 
 

@@ -27,8 +27,8 @@ flags.DEFINE_string(
     "dataset",
     "manifold",
     "manifold | mnist | fashion_mnist | cifar10 | celeba | a folder of images | an .npz of uint8 "
-    "[N, H, W, C], or file.npz:KEY for one of its arrays | tfds:NAME, prepared by TensorFlow Datasets; several with commas between them; "
-    "all: the paper's four.",
+    "[N, H, W, C], or file.npz:KEY for one of its arrays | tfds:NAME, prepared by TensorFlow "
+    "Datasets; several with commas between them; all: the paper's four.",
 )
 flags.DEFINE_enum("stage", "both", ["1", "2", "both"], "The stage to train.")
 flags.DEFINE_enum(
