@@ -83,10 +83,10 @@ def hours(seconds: dict[str, float]) -> dict[str, tuple[float, float]]:
 
 def paper_steps(dataset: str) -> tuple[int, int]:
     """How many steps the `paper` recipe trains stage 1 and stage 2."""
-    from tf_twostage import recipes
+    from tf_twostage import recipes, table1_values
     from tf_twostage.data.batches import steps_per_epoch
 
-    images = recipes.TRAIN_IMAGES[dataset]
+    images = table1_values.TRAIN_IMAGES[dataset]
     recipe = recipes.get("paper", dataset, images)
     steps = steps_per_epoch(images, recipe.batch_size)
     return steps * recipe.schedule(1).epochs, steps * recipe.schedule(2).epochs
