@@ -1,11 +1,11 @@
-"""A whole evaluation: FIDs of reconstructions, stage-1 and stage-2 samples against held-out images.
+"""Times a whole evaluation: the FIDs of reconstructions and of both stages' samples.
 
     python -m benchmarks.evaluation --inception classify_image_graph_def.pb
 
-(a) recomputes the real images' features for each of the three with the unfolded graph, batch 50,
-and takes the distance by `scipy.linalg.sqrtm`; ours has the real statistics in its cache. Features
-take time in proportion to the images and distances do not, so that the ratio for 10,000 images
-follows from fewer; both are printed.
+The plain way (a) runs the unfolded graph at batch 50 on both sides of each of the three FIDs, and
+takes the distances by `scipy.linalg.sqrtm`. Ours finds the statistics of the real images in its
+cache. The time of features grows with the number of images and the time of a distance does not. So
+the time for 10,000 images can be computed from fewer; both are printed.
 """
 
 import os
@@ -20,13 +20,21 @@ TABLE1_IMAGES = 10_000
 
 
 def generated(count: int) -> list[np.ndarray]:
-    """uint8 [count, 28, 28, 3] for each of the three: what they show has no bearing on time."""
+    """Random images for each of the three FIDs, uint8 [count, 28, 28, 3] each."""
     rng = np.random.default_rng(1)
     return [rng.integers(0, 256, (count, 28, 28, 3), dtype=np.uint8) for _ in SETS]
 
 
 def timed(statistics, distance, count: int):
-    """`run()`: seconds of `statistics(real, images)` and of the `distance` of what it gives."""
+    """Makes `run()`, which computes three FIDs of `count` images.
+
+    Args:
+      statistics: of (real images, other images), the statistics of both.
+      distance: of two statistics.
+
+    Returns:
+      `run() -> (seconds of all statistics, seconds of all distances)`.
+    """
     real, sets = generated(count)[0], generated(count)
 
     def run() -> tuple[float, float]:
@@ -44,7 +52,7 @@ def timed(statistics, distance, count: int):
 
 
 def plain(inception: str, count: int):
-    """(a): the unfolded graph for both sides each time, and `sqrtm`."""
+    """(a): features of both sides by the unfolded graph each time, distances by `sqrtm`."""
     from scipy.linalg import sqrtm
 
     from benchmarks import fid_speed
@@ -64,7 +72,7 @@ def plain(inception: str, count: int):
 
 
 def ours(inception: str, count: int):
-    """`fid` with its cache of real statistics, filled before."""
+    """Ours: `fid`, with the statistics of the real images in its cache beforehand."""
     import fid
     from benchmarks import fid_speed
 
@@ -79,10 +87,10 @@ def ours(inception: str, count: int):
 
 
 def main() -> None:
-    """Prints the table and writes its JSON."""
+    """Prints the seconds of both ways and their ratio, and writes the JSON."""
     parser = measure.parser(__doc__, rounds=2)
-    parser.add_argument("-i", "--inception", default=os.environ.get("FID_INCEPTION"))
-    parser.add_argument("--images", type=int, default=60, help="on either side (60)")
+    parser.add_argument("-i", "--inception", default=os.environ.get("FID_INCEPTION"), help="graph")
+    parser.add_argument("--images", type=int, default=60, help="on each side (60)")
     options = parser.parse_args()
     measure.choose_device(options.device)
     if not options.inception:

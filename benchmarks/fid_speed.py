@@ -1,29 +1,21 @@
-#!/usr/bin/env python3
 """Measures `fid` against TTUR's own way of running the same graph, on this machine.
 
-    python benchmarks/fid_speed.py --inception classify_image_graph_def.pb
+    python -m benchmarks.fid_speed --inception classify_image_graph_def.pb
 
-1. Features of 2048 dims: images per second of `fid.Inception` and of the graph as it is in one
-   `tf.compat.v1.Session` at batch 50, in turns, so that both meet the same load; peak memory of
-   either, each in a process of its own.
-2. The distance at d = 2048 against `scipy.linalg.sqrtm`.
-3. Peak memory of streamed statistics at few and at many images.
+* speed: images per second of `fid.Inception` (2048 features each), and of the graph as it is in one
+  `tf.compat.v1.Session` at batch 50. They run in turns, so that both meet the same load. Peak
+  memory is that of another process, which does nothing else.
+* distance: seconds of the distance at d = 2048, and of `scipy.linalg.sqrtm`.
+* memory: peak memory of streamed statistics of few and of many images.
 
 `--parts speed,distance,memory` chooses among them; the other flags set the sizes.
 """
 
 import argparse
-import os
-import pathlib
 import statistics
-import subprocess
-import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 import numpy as np
 
@@ -63,7 +55,7 @@ def our_way(path: str) -> Features:
 
 
 def quiet_inception(path: str) -> fid.Inception:
-    """The network; which graph it is has no bearing on its speed."""
+    """The network, without the warning that a graph is not TTUR's: all are equally fast."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
         return fid.Inception(path)
@@ -78,7 +70,7 @@ def random_images(count: int, side: int) -> np.ndarray:
 
 
 def measure_speed(options: argparse.Namespace) -> None:
-    """Prints images per second of both ways, in turns, and their largest difference."""
+    """Prints images per second of both ways and the largest difference of a feature."""
     images = random_images(options.images, options.side)
     ways = {name: make(options.inception) for name, make in WAYS.items()}
     first = {name: way(images[:TTUR_BATCH]) for name, way in ways.items()}  # warm-up
@@ -94,40 +86,34 @@ def measure_speed(options: argparse.Namespace) -> None:
     print("| way | images/s, median (min..max) of rounds | peak memory |\n|---|---|---|")
     for name, values in rates.items():
         spread = f"{statistics.median(values):.2f} ({min(values):.2f}..{max(values):.2f})"
-        print(f"| {name} | {spread} | {peak_memory(options, name):.0f} MB |", flush=True)
+        peak = measure.in_own_process(features_peak, name, options.inception, images)
+        print(f"| {name} | {spread} | {peak:.0f} MB |", flush=True)
     print(f"speed ratio, median of rounds: {statistics.median(ratios):.2f} ", end="")
     print(f"({min(ratios):.2f}..{max(ratios):.2f}); largest difference of a feature: ", end="")
     print(f"{np.abs(ours - theirs).max() / theirs.max():.1e} of the largest")
 
 
-def peak_memory(options: argparse.Namespace, *job: str) -> float:
-    """The peak resident memory, in MB, of a process of its own that does one job of `run_job`."""
-    command = [sys.executable, __file__, "--inception", options.inception, "--job", *job]
-    command += ["--side", str(options.side), "--images", str(options.images)]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    return float(done.stdout.splitlines()[-1])
+def features_peak(way: str, inception: str, images: np.ndarray) -> float:
+    """Computes features in one of the two ways; returns this process's peak memory in MB."""
+    WAYS[way](inception)(images)
+    return measure.peak_memory()
 
 
-def run_job(options: argparse.Namespace) -> None:
-    """Does one job and prints this process's peak memory in MB."""
-    name = options.job[0]
-    if name in WAYS:
-        WAYS[name](options.inception)(random_images(options.images, options.side))
-    else:
-        stream = streamed_images(int(options.job[1]))
-        fid.Statistics.from_images(stream, quiet_inception(options.inception), dims=64)
-    print(measure.peak_memory())
+def statistics_peak(inception: str, count: int) -> float:
+    """Computes statistics of streamed images; returns this process's peak memory in MB."""
+    fid.Statistics.from_images(streamed_images(count), quiet_inception(inception), dims=64)
+    return measure.peak_memory()
 
 
 def streamed_images(count: int) -> Iterator[np.ndarray]:
-    """Batches of 8 × 8 images, made as they are asked for."""
+    """Batches uint8 [100, 8, 8, 3], each made when it is asked for."""
     rng = np.random.default_rng(0)
     for start in range(0, count, 100):
         yield rng.integers(0, 256, (min(100, count - start), 8, 8, 3), dtype=np.uint8)
 
 
 def measure_distance(options: argparse.Namespace) -> None:
-    """Prints the seconds of the distance by `fid` and by sqrtm, and how far they agree."""
+    """Prints the seconds of a distance by `fid` and by `sqrtm`, and their relative difference."""
     from scipy.linalg import sqrtm
 
     (mu1, sigma1), (mu2, sigma2) = (moments(options.d, seed) for seed in (0, 1))
@@ -152,7 +138,7 @@ def measure_distance(options: argparse.Namespace) -> None:
 
 
 def moments(d: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """The mean and covariance of 2 d samples whose spread falls by a factor of 400."""
+    """Mean [d] and covariance [d, d] of 2 d samples; standard deviations range over 1 to 400."""
     rng = np.random.default_rng(seed)
     turn = np.linalg.qr(rng.normal(size=(d, d)))[0]
     samples = rng.normal(size=(2 * d, d)) * np.exp(-6 * np.arange(d) / d) @ turn
@@ -160,44 +146,43 @@ def moments(d: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def measure_memory(options: argparse.Namespace) -> None:
-    """Prints the peak memory of streamed statistics at few and at many images."""
+    """Prints the peak memory of streamed statistics of few and of many images."""
     counts = [int(count) for count in options.memory_images.split(",")]
     print("\nStreamed statistics of 8 × 8 images, 64 dims")
     print("| images | peak memory |\n|---|---|")
     peaks = []
     for count in counts:
-        peaks.append(peak_memory(options, "stream", str(count)))
+        peaks.append(measure.in_own_process(statistics_peak, options.inception, count))
         print(f"| {count:,} | {peaks[-1]:.0f} MB |", flush=True)
     print(f"growth: {100 * (peaks[-1] / peaks[0] - 1):.1f} %")
 
 
+PARTS = {"speed": measure_speed, "distance": measure_distance, "memory": measure_memory}
+
+
 def parse() -> argparse.Namespace:
     """The command's arguments."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("-i", "--inception", help="the graph; as fid finds it")
-    parser.add_argument("--parts", default="speed,distance,memory")
+    parser = measure.parser(__doc__)
+    parser.add_argument("-i", "--inception", help="the graph; by default as fid finds it")
+    parser.add_argument("--parts", default=",".join(PARTS), help="which to run (all)")
     parser.add_argument("--images", type=int, default=200, help="in a round (200)")
     parser.add_argument("--side", type=int, default=32, help="of an image (32)")
-    parser.add_argument("--rounds", type=int, default=5, help="of both ways in turn (5)")
     parser.add_argument("--d", type=int, default=2048, help="of the distance (2048)")
-    parser.add_argument("--distance-rounds", type=int, default=3)
-    parser.add_argument("--memory-images", default="5000,50000", help="few and many")
-    parser.add_argument("--job", nargs="+", help=argparse.SUPPRESS)
-    return parser.parse_args()
+    parser.add_argument("--distance-rounds", type=int, default=3, help="of the distance (3)")
+    parser.add_argument("--memory-images", default="5000,50000", help="few and many (5000,50000)")
+    options = parser.parse_args()
+    if unknown := set(options.parts.split(",")) - set(PARTS):
+        parser.error(f"no part {', '.join(sorted(unknown))}: choose from {', '.join(PARTS)}")
+    return options
 
 
 def main() -> None:
     """Runs the parts that were asked for."""
     options = parse()
+    measure.choose_device(options.device)
     options.inception = str(fid.find_graph(options.inception))
-    if options.job:
-        run_job(options)
-        return
-    parts = {"speed": measure_speed, "distance": measure_distance, "memory": measure_memory}
     for name in options.parts.split(","):
-        parts[name](options)
+        PARTS[name](options)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""How seconds a step and memory grow with batch, image side, latent dimensions, and images."""
+"""Shows how time and memory grow with the batch, the image side, kappa and the number of images."""
 
 import pathlib
 
@@ -11,7 +11,7 @@ COUNTS = (10_000, 100_000, 1_000_000)
 
 
 def side(batch: int, side: int, kappa: int):
-    """Our stage-1 step for one setting."""
+    """`run(steps)` trains stage 1 on images of side x side x 1."""
     from benchmarks import sides
 
     values = {"batch_size": batch, "latent_dim": kappa}
@@ -19,7 +19,7 @@ def side(batch: int, side: int, kappa: int):
 
 
 def stream(count: int):
-    """Batches of 100 from `count` synthetic 28 x 28 images, without a network."""
+    """`run(steps)` draws batches of 100 from `count` images of 28 x 28 x 1, and trains nothing."""
     from tf_twostage.data import batches
     from tf_twostage.data.storage import in_memory
 
@@ -30,7 +30,11 @@ def stream(count: int):
 
 
 def measure_one(factory: str, arguments: dict, steps: int) -> dict:
-    """Seconds a step and peak MB of one side in a process of its own."""
+    """Runs one side in a process of its own; `factory` is one of the functions above.
+
+    Returns:
+      {"seconds": a step, in the faster of two rounds, "peak_mb": peak memory of the process}.
+    """
     made = measure.Side(f"benchmarks.growth:{factory}", arguments)
     made.run(steps)
     found = min((made.run(steps) for _ in range(2)), key=lambda one: one["wall"])
@@ -39,7 +43,7 @@ def measure_one(factory: str, arguments: dict, steps: int) -> dict:
 
 
 def plot(rows: dict, path: pathlib.Path) -> None:
-    """Milliseconds a step and peak memory against each quantity, all axes logarithmic."""
+    """Draws milliseconds a step and peak memory over each quantity; all axes are logarithmic."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -65,7 +69,7 @@ def plot(rows: dict, path: pathlib.Path) -> None:
 
 
 def main() -> None:
-    """Prints the table, writes the JSON and the plot."""
+    """Prints the table, writes the JSON and draws the plot."""
     options = measure.parser(__doc__).parse_args()
     measure.choose_device(options.device)
     rows = {}

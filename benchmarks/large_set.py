@@ -1,17 +1,15 @@
-"""A million images that do not fit: read from a file against held in memory.
+"""Trains on a million images twice: read from a file, as if they did not fit, and from memory.
 
     python -m benchmarks.large_set --count 1000000 --folder /somewhere/with/room
 
-Writes a synthetic .npz once, then does the same twice in processes of their own: load it, draw
-batches, train some steps of stage 1, encode every image. "Cold" batches come after the kernel was
-told to forget the file.
+Writes an .npz of random images. Then two processes, one with little memory allowed and one with
+much, load it, draw batches, train some steps of stage 1 and encode every image. Batches are "cold"
+after the kernel was told to forget the file.
 """
 
 import json
 import os
 import pathlib
-import subprocess
-import sys
 import tempfile
 import time
 
@@ -24,7 +22,7 @@ BATCHES, STEPS = 500, 40
 
 
 def write_set(path: pathlib.Path, count: int) -> None:
-    """An .npz of `count` random images for training and 1,000 held out, uint8 [N, 32, 32, 3]."""
+    """Writes an .npz of `count` images for training and 1,000 held out, uint8 [N, 32, 32, 3]."""
     from tf_twostage.data import npz_images, storage
 
     images = storage.Storage(0, path.parent).empty((count, SIDE, SIDE, 3))
@@ -36,7 +34,7 @@ def write_set(path: pathlib.Path, count: int) -> None:
 
 
 def job(path: pathlib.Path, memory_gb: float) -> dict:
-    """Seconds of each part and this process' peak MB."""
+    """Does the work with so many GB allowed; returns seconds of each part and the peak MB."""
     from tf_twostage import recipes
     from tf_twostage.data import batches, datasets, sources
     from tf_twostage.data.storage import GB, FileRows, Storage
@@ -47,6 +45,7 @@ def job(path: pathlib.Path, memory_gb: float) -> dict:
     clock = [time.perf_counter()]
 
     def lap() -> float:
+        """Seconds since the last call."""
         clock.append(time.perf_counter())
         return clock[-1] - clock[-2]
 
@@ -86,30 +85,25 @@ def job(path: pathlib.Path, memory_gb: float) -> dict:
 
 
 def main() -> None:
-    """Prints the table and writes its JSON."""
+    """Prints what both processes measured and writes the JSON."""
     parser = measure.parser(__doc__, rounds=1)
-    parser.add_argument("--count", type=int, default=100_000)
-    parser.add_argument("--folder", type=pathlib.Path, default=tempfile.gettempdir())
-    parser.add_argument("--memory_gb", type=float, default=0.25, help="the limit of the file's run")
-    parser.add_argument("--job", type=float, help="for this script's own use")
+    folder = tempfile.gettempdir()
+    parser.add_argument("--count", type=int, default=100_000, help="of images (100,000)")
+    parser.add_argument("--folder", type=pathlib.Path, default=folder, help=f"of files ({folder})")
+    parser.add_argument("--memory_gb", type=float, default=0.25, help="for the first run (0.25)")
     options = parser.parse_args()
     measure.choose_device(options.device)
     path = pathlib.Path(options.folder) / f"large_set_{options.count}.npz"
-    if options.job is not None:
-        return print(json.dumps(job(path, options.job)))
     if not path.exists():
         write_set(path, options.count)
     megabytes = options.count * SIDE * SIDE * 3 / 1e6
     print(f"{options.count:,} images of {SIDE} x {SIDE} x 3, {megabytes:,.0f} MB")
     found = {}
     for name, limit in (("in a file", options.memory_gb), ("in memory", 1e3)):
-        command = [sys.executable, "-m", "benchmarks.large_set", "--job", str(limit)]
-        command += ["--count", str(options.count), "--folder", str(options.folder)]
-        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
-        found[name] = json.loads(done.stdout.splitlines()[-1])
+        found[name] = measure.in_own_process(job, path, limit)
         print(f"{name}: {json.dumps({k: round(v, 5) for k, v in found[name].items()})}", flush=True)
     path.unlink()
-    return measure.save("large_set", {"count": options.count, "side": SIDE, "runs": found})
+    measure.save("large_set", {"count": options.count, "side": SIDE, "runs": found})
 
 
 if __name__ == "__main__":

@@ -1,6 +1,10 @@
-"""Interleaved rounds of several sides, each in a process of its own; medians, ratios, JSON."""
+"""Times several ways of doing the same ("sides") in turns, and writes down what came out.
+
+Each side has a process of its own. They run in turns, so that all meet the same load.
+"""
 
 import argparse
+import concurrent.futures
 import importlib
 import json
 import multiprocessing
@@ -9,12 +13,13 @@ import pathlib
 import platform
 import statistics
 import time
+from collections.abc import Callable
 
 RESULTS = pathlib.Path("benchmark_results")
 
 
 def busy_seconds() -> float:
-    """CPU seconds that the whole machine has worked since it started (Linux; else 0)."""
+    """CPU seconds that all processes have used since the machine started (Linux; else 0)."""
     try:
         fields = pathlib.Path("/proc/stat").read_text().splitlines()[0].split()[1:8]
     except OSError:
@@ -24,14 +29,24 @@ def busy_seconds() -> float:
 
 
 def peak_memory() -> float:
-    """This process's peak resident memory in MB, from Linux: getrusage counts the parent's too."""
+    """This process's peak resident memory in MB (Linux).
+
+    `resource.getrusage` would count the process that started this one as well.
+    """
     lines = pathlib.Path("/proc/self/status").read_text().splitlines()
     (kilobytes,) = (line.split()[1] for line in lines if line.startswith("VmHWM:"))
     return int(kilobytes) / 1024
 
 
+def in_own_process(function: Callable, *arguments):
+    """What `function(*arguments)` returns, run in a new process with its own start and memory."""
+    context = multiprocessing.get_context("spawn")
+    with concurrent.futures.ProcessPoolExecutor(1, context) as pool:
+        return pool.submit(function, *arguments).result()
+
+
 def _serve(connection, factory: str, arguments: dict) -> None:
-    """Builds `module:function`'s side, then runs as many of its steps as it is told to."""
+    """Builds a side, then runs as many steps as the other end of `connection` asks for."""
     module, function = factory.split(":")
     start = time.perf_counter()
     side = getattr(importlib.import_module(module), function)(**arguments)
@@ -47,10 +62,12 @@ def _serve(connection, factory: str, arguments: dict) -> None:
 
 
 class Side:
-    """One side of a comparison in its own process.
+    """One side of a comparison, in a process of its own.
 
     Args:
-      factory: "module:function"; called with `arguments` there, it returns `run(steps)`.
+      factory: "module:function". The new process calls it with `arguments`; it returns a function
+        `run(steps)`.
+      arguments: of the factory.
     """
 
     def __init__(self, factory: str, arguments: dict):
@@ -62,22 +79,32 @@ class Side:
         self.first = self.connection.recv()["first"]
 
     def run(self, steps: int) -> dict:
-        """Seconds a step (wall and CPU), other processes' load in cores, peak memory in MB."""
+        """Runs so many steps.
+
+        Returns:
+          {"wall", "cpu": seconds a step by the clock and of CPU time, "others": cores that other
+          processes kept busy, "peak": the process's peak memory so far in MB}.
+        """
         self.connection.send(steps)
         return self.connection.recv()
 
     def close(self) -> None:
+        """Ends the process."""
         self.connection.send(None)
         self.process.join()
 
 
 def compare(sides: dict[str, tuple[str, dict]], steps: int, rounds: int) -> dict:
-    """Runs all sides in turns; the first is the yardstick.
+    """Runs all sides in turns. The first one is what the others are compared with.
+
+    Args:
+      sides: name -> (factory, arguments) of a `Side`.
+      steps: in a round.
+      rounds: of every side.
 
     Returns:
-      {"steps", "rounds", "sides": {name: {"seconds": [...], "median", "cpu", "first", "peak_mb",
-      "ratio": how many times as fast as the yardstick, median over rounds}}, "others": cores that
-      other processes kept busy}.
+      {"steps", "rounds", "sides": {name: see `_summary`}, "others": cores that other processes
+      kept busy, median}.
     """
     running = {name: Side(*side) for name, side in sides.items()}
     for side in running.values():
@@ -96,6 +123,16 @@ def compare(sides: dict[str, tuple[str, dict]], steps: int, rounds: int) -> dict
 
 
 def _summary(ones: list[dict], yardstick: list[float], first: float) -> dict:
+    """Medians of one side's rounds.
+
+    Args:
+      ones: what `Side.run` returned in each round.
+      yardstick: seconds a step of the first side in each round.
+      first: seconds until the side had run its first step.
+
+    Returns:
+      "ratio" says how many times as fast as the first side this one is; times are in seconds.
+    """
     seconds = [one["wall"] for one in ones]
     ratios = [theirs / ours for theirs, ours in zip(yardstick, seconds, strict=True)]
     return {
@@ -110,28 +147,34 @@ def _summary(ones: list[dict], yardstick: list[float], first: float) -> dict:
 
 
 def show(title: str, result: dict) -> None:
-    """Prints a comparison as a table."""
+    """Prints what `compare` found as a table of medians."""
     print(f"\n{title}: {result['rounds']} rounds of {result['steps']} steps in turns; ", end="")
     print(f"others kept {result['others']:.2f} cores busy")
-    print("| side | ms a step, median | CPU ms | times as fast, median (min..max) | peak MB |")
-    print("|---|---|---|---|---|")
+    print("| side | ms a step | steps/s | CPU ms a step | times as fast (min..max) | peak MB |")
+    print("|---|---|---|---|---|---|")
     for name, side in result["sides"].items():
         low, high = side["ratio_range"]
-        print(f"| {name} | {1e3 * side['median']:.1f} | {1e3 * side['cpu']:.1f} ", end="")
-        print(
-            f"| {side['ratio']:.2f} ({low:.2f}..{high:.2f}) | {side['peak_mb']:.0f} |", flush=True
+        cells = (
+            name,
+            f"{1e3 * side['median']:.2f}",
+            f"{1 / side['median']:,.1f}",
+            f"{1e3 * side['cpu']:.2f}",
+            f"{side['ratio']:.2f} ({low:.2f}..{high:.2f})",
+            f"{side['peak_mb']:.0f}",
         )
+        print(f"| {' | '.join(cells)} |", flush=True)
 
 
 def save(name: str, result: dict) -> None:
-    """Writes `benchmark_results/<name>.json`, with the machine."""
+    """Writes `benchmark_results/<name>.json`: the machine and the result."""
     import tensorflow as tf
 
+    gpus = tf.config.list_physical_devices("GPU")
     machine = {
         "cores": os.cpu_count(),
         "machine": platform.machine(),
         "tensorflow": tf.__version__,
-        "gpus": [gpu.name for gpu in tf.config.list_physical_devices("GPU")],
+        "gpus": [tf.config.experimental.get_device_details(gpu) for gpu in gpus],
     }
     RESULTS.mkdir(exist_ok=True)
     text = json.dumps({"benchmark": name, "machine": machine, **result}, indent=1)
@@ -139,16 +182,23 @@ def save(name: str, result: dict) -> None:
 
 
 def parser(description: str | None, rounds: int | None = 5) -> argparse.ArgumentParser:
-    """The flags that every benchmark has; `rounds` None: each benchmark's own number."""
-    made = argparse.ArgumentParser(description=description)
+    """The flags that every benchmark has.
+
+    Args:
+      description: of the command, for `--help`.
+      rounds: how often each side runs by default; None where benchmarks decide themselves.
+    """
+    made = argparse.ArgumentParser(
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     made.add_argument("--device", choices=["cpu", "gpu"], default="cpu")
-    number = rounds or "each benchmark's own"
-    made.add_argument("--rounds", type=int, default=rounds, help=f"of all sides ({number})")
+    number = rounds or "each benchmark's own number"
+    made.add_argument("--rounds", type=int, default=rounds, help=f"of every side ({number})")
     return made
 
 
 def choose_device(device: str) -> None:
-    """Hides GPUs for `cpu`; for `gpu`, makes sure that there is one."""
+    """Hides all GPUs for `cpu`; for `gpu`, makes sure that there is one."""
     if device == "cpu":
         os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
         return

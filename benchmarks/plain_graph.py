@@ -1,9 +1,9 @@
-"""The yardstick: both stages as a plain TensorFlow graph, run step by step in a v1 Session.
+"""The plain way (a): both stages as a TensorFlow graph, run step by step in a v1 Session.
 
-What a TensorFlow 1 program does: build a graph once, then in a Python loop feed a NumPy batch, run
-the update with TensorFlow's own fused Adam, and fetch the loss and the merged summaries. The
-networks, the loss and its weight decay are those of tf_twostage's `paper` recipe, written again
-here in `tf.nn` and `tf.compat.v1` only.
+This is how a TensorFlow 1 program trains. It builds a graph once. Then a Python loop feeds a NumPy
+batch, runs the update with TensorFlow's own fused Adam, and fetches the loss and the summaries.
+Networks, loss and weight decay follow the `paper` recipe. They are written a second time, in
+`tf.nn` and `tf.compat.v1` only, so that nothing of tf_twostage is in here.
 """
 
 import math
@@ -159,13 +159,13 @@ class PlainGraph:
             v1.summary.scalar(name, value)
 
     def step(self, batch: np.ndarray) -> float:
-        """One update on a float32 batch; returns the loss."""
+        """Updates the weights on a float32 batch [B, ...]; returns the loss."""
         fetches = (self.update, self.loss, self.summaries)
         return self.session.run(fetches, {self.x: batch})[1]
 
 
 class PlainSampler:
-    """Sampling with both stages, a fed batch of u at a time: u -> z in one run, z -> x in another.
+    """Samples with both stages: one run of the session takes u to z, another takes z to images.
 
     Args:
       shape: of a batch, (B, H, W, C).
@@ -183,6 +183,11 @@ class PlainSampler:
             self.session.run(v1.global_variables_initializer())
 
     def sample(self, u: np.ndarray, noise: np.ndarray) -> np.ndarray:
-        """Images of latents u [B, kappa] with noise of the second stage's decoder, as u."""
+        """Draws images, float32 [B, H, W, C].
+
+        Args:
+          u: float32 [B, kappa].
+          noise: of the second stage's decoder, float32 [B, kappa].
+        """
         z = self.session.run(self.z_hat, {self.u: u}) + noise
         return self.session.run(self.x_hat, {self.z: z})

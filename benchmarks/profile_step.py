@@ -1,4 +1,4 @@
-"""Where a stage-1 step spends its time, by kind of operation, from TensorFlow's profiler."""
+"""Asks TensorFlow's profiler which operations a step of stage 1 spends its time on."""
 
 import pathlib
 import tempfile
@@ -10,7 +10,7 @@ STEPS = 10
 
 
 def operations(run, steps: int) -> Counter:
-    """Milliseconds a step of each kind of operation, summed over threads."""
+    """How long a step spends in each kind of operation: name -> milliseconds, over all threads."""
     import tensorflow as tf
     from tensorflow.tsl.profiler.protobuf import xplane_pb2
 
@@ -31,15 +31,18 @@ def operations(run, steps: int) -> Counter:
 
 
 def _kind(name: str) -> str | None:
-    """The operation of `node:Operation`, XLA's name of a fusion, or None for the rest."""
+    """The kind of operation behind the name of an event, or None if it is no operation.
+
+    TensorFlow calls the event of an operation `node:Operation`; XLA calls its own `..._fusion`.
+    """
     if name.endswith("_fusion") or "_fusion." in name:
-        return "XLA: decayed Adam"
+        return "XLA (on a CPU: Adam with weight decay)"
     scope, _, kind = name.rpartition(":")
     return kind if scope and kind.isidentifier() and not scope.endswith(":") else None
 
 
 def main() -> None:
-    """Prints the profile of 28 x 28 x 1 and 64 x 64 x 3 and writes it as JSON."""
+    """Prints the profiles for images of 28 x 28 x 1 and of 64 x 64 x 3 and writes the JSON."""
     options = measure.parser(__doc__).parse_args()
     measure.choose_device(options.device)
     from benchmarks import sides

@@ -1,26 +1,21 @@
-"""Step times of the first stage on 1, 2 and 4 logical CPU devices; what docs/scaling.md quotes.
+"""Times steps of stage 1 on 1, 2 and 4 logical CPU devices; docs/devices.md quotes the result.
 
-  python benchmarks/replicas_speed.py [--side 28] [--steps 10] [--counts 0,1,2,4]
+    python -m benchmarks.replicas_speed [--side 28] [--steps 10] [--counts 0,1,2,4]
 
-0 is no strategy. Each count has a process of its own. All devices share the same cores, so this
-shows what the strategy costs, never what more devices would gain.
+A count of 0 means no strategy. All devices share the same cores. So this shows what a strategy
+costs, and nothing of what more devices would gain.
 """
 
 import argparse
 import itertools
-import os
-import pathlib
 import statistics
-import subprocess
-import sys
 import time
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-sys.path.insert(0, str(pathlib.Path(__file__).parent.parent))
+from benchmarks import measure
 
 
-def measure(count: int, side: int, steps: int) -> None:
-    """Prints `count`, the seconds before the first step is done, and the median step."""
+def job(count: int, side: int, steps: int) -> tuple[float, float]:
+    """Trains on `count` devices; returns seconds until the first step ended, and a later step's."""
     import keras
     import numpy as np
     import tensorflow as tf
@@ -51,25 +46,24 @@ def measure(count: int, side: int, steps: int) -> None:
     callback = keras.callbacks.LambdaCallback(on_train_batch_end=end)
     model.fit(devices.share(stream), steps_per_epoch=steps + 1, verbose=0, callbacks=[callback])
     gaps = [after - before for before, after in itertools.pairwise(ends)]
-    print(f"{count} {ends[0] - start:.1f} {statistics.median(gaps):.3f}")
+    return ends[0] - start, statistics.median(gaps)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--side", type=int, default=28, choices=(28, 64))
-    parser.add_argument("--steps", type=int, default=10)
-    parser.add_argument("--counts", default="0,1,2,4")
-    parser.add_argument("--only", type=int)
-    given = parser.parse_args()
-    if given.only is not None:
-        measure(given.only, given.side, given.steps)
-        return
-    print("replicas, seconds to the end of the first step, median seconds of the others")
-    for count in given.counts.split(","):
-        words = [sys.executable, __file__, "--only", count, "--side", given.side]
-        command = [*map(str, words), "--steps", str(given.steps)]
-        done = subprocess.run(command, capture_output=True, text=True)
-        print(done.stdout.strip() or done.stderr[-2000:], flush=True)
+    """Prints a row for each count, measured in a process of its own."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--side", type=int, default=28, choices=(28, 64), help="of an image (28)")
+    parser.add_argument("--steps", type=int, default=10, help="to time after the first (10)")
+    parser.add_argument("--counts", default="0,1,2,4", help="of devices (0,1,2,4)")
+    options = parser.parse_args()
+    measure.choose_device("cpu")
+    print("| replicas | seconds to the end of the first step | median seconds of the others |")
+    print("|---|---|---|")
+    for count in map(int, options.counts.split(",")):
+        first, later = measure.in_own_process(job, count, options.side, options.steps)
+        print(f"| {count or 'no strategy'} | {first:.1f} | {later:.3f} |", flush=True)
 
 
 if __name__ == "__main__":

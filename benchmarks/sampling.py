@@ -1,4 +1,4 @@
-"""Sampling with both stages: ours against a v1 Session that is fed 100 latents at a time."""
+"""Times sampling with both stages: ours, and a v1 Session that is fed 100 latents at a time."""
 
 from benchmarks import measure
 
@@ -6,7 +6,7 @@ SHAPE = (28, 28, 1)
 
 
 def plain():
-    """`steps` hundreds of images, a session's run for each stage and hundred."""
+    """`run(steps)` draws 100 images a step, with one run of the session for each stage."""
     import numpy as np
 
     from benchmarks.plain_graph import KAPPA, PlainSampler
@@ -22,7 +22,7 @@ def plain():
 
 
 def ours():
-    """`steps` hundreds of images by `TwoStageVAE.sample`."""
+    """`run(steps)` draws 100 images a step, all in one call of `TwoStageVAE.sample`."""
     from tf_twostage import recipes
     from tf_twostage.models import two_stage
 
@@ -32,7 +32,7 @@ def ours():
 
 
 def main() -> None:
-    """Prints the comparison for 10,000 images and writes its JSON."""
+    """Draws 10,000 images in both ways, prints how long it took and writes the JSON."""
     options = measure.parser(__doc__).parse_args()
     measure.choose_device(options.device)
     names = {"plain graph (a)": "plain", "ours": "ours"}

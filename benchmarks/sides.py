@@ -1,4 +1,9 @@
-"""The sides of the comparisons: each function here returns `run(steps)`."""
+"""Three ways to train a stage. Each function returns `run(steps)`, which trains so many steps.
+
+Args of all three:
+  stage: 1 or 2.
+  shape: of one example: (H, W, C) in stage 1, (kappa,) in stage 2.
+"""
 
 import pathlib
 import tempfile
@@ -7,25 +12,30 @@ import numpy as np
 
 BATCH = 100
 KAPPA = 64
-IMAGES = 2000
-EPOCH = 1000  # steps, for the schedule and the steps an execution
+IMAGES = 2000  # random ones, to draw batches from
+EPOCH = 1000  # steps
 
 
-def _images(shape: tuple[int, ...]) -> np.ndarray:
+def _images(shape: tuple[int, ...], count: int = IMAGES) -> np.ndarray:
+    """uint8 [count, H, W, C]; beyond 2,000 they repeat."""
     from tf_twostage.data.storage import in_memory
 
-    images = in_memory((IMAGES, *shape))
-    images[...] = np.random.default_rng(0).integers(0, 256, images.shape, dtype=np.uint8)
+    images = in_memory((count, *shape))
+    rng = np.random.default_rng(0)
+    some = rng.integers(0, 256, (min(count, IMAGES), *shape), dtype=np.uint8)
+    for start in range(0, count, IMAGES):
+        images[start : start + IMAGES] = some[: count - start]
     return images
 
 
 def _posterior() -> tuple[np.ndarray, np.ndarray]:
+    """Mean and stddev of q(z|x), float32 [2000, kappa] each."""
     mean = np.random.default_rng(0).normal(size=(IMAGES, KAPPA)).astype("float32")
     return mean, np.full_like(mean, 0.1)
 
 
 def plain_graph(stage: int, shape: tuple[int, ...], batch: int = BATCH):
-    """(a): a v1 Session fed with NumPy batches, images as floats already."""
+    """(a): a v1 Session that is fed a NumPy batch each step; the images are floats already."""
     from benchmarks.plain_graph import PlainGraph
 
     graph = PlainGraph(stage, (batch, *shape))
@@ -45,6 +55,7 @@ def plain_graph(stage: int, shape: tuple[int, ...], batch: int = BATCH):
 
 
 def _model(stage: int, shape: tuple[int, ...], **values):
+    """The `paper` recipe, with other values where they are given, and that stage's model."""
     from tf_twostage import recipes
     from tf_twostage.models import two_stage
 
@@ -53,33 +64,45 @@ def _model(stage: int, shape: tuple[int, ...], **values):
     return recipe, two_stage.TwoStageVAE(recipe, image_shape).stage(stage)
 
 
-def _batches(stage: int, shape: tuple[int, ...], recipe):
+def _batches(stage: int, shape: tuple[int, ...], recipe, images: int = IMAGES):
+    """The endless stream of batches that the project itself trains a stage on."""
     from tf_twostage.data import batches
 
     if stage == 1:
-        return batches.ImageBatches(_images(shape), recipe.batch_size, recipe.latent_dim, seed=0)
-    return batches.LatentBatches(*_posterior(), recipe.batch_size, seed=0)
+        pixels = _images(shape, images)
+        return batches.ImageBatches(pixels, recipe.batch_size, recipe.latent_dim, seed=0).stream()
+    return batches.LatentBatches(*_posterior(), recipe.batch_size, seed=0).stream()
 
 
 def plain_keras(stage: int, shape: tuple[int, ...]):
-    """(b): the same model compiled with `keras.optimizers.Adam`, all else as Keras chooses it."""
+    """(b): the same model with `keras.optimizers.Adam`; Keras chooses everything else."""
     import keras
 
     recipe, model = _model(stage, shape)
     model.compile(keras.optimizers.Adam(1e-4, epsilon=1e-8))
-    data = _batches(stage, shape, recipe).stream()
+    data = _batches(stage, shape, recipe)
     return lambda steps: model.fit(data, steps_per_epoch=steps, verbose=0)
 
 
-def ours(stage: int, shape: tuple[int, ...], epoch: int = EPOCH, **values):
-    """A stage as `fit.fit_stage` trains it, `steps` steps with the callbacks of every step."""
+def ours(stage: int, shape: tuple[int, ...], epoch: int = EPOCH, images: int = IMAGES, **values):
+    """The stage as `fit.fit_stage` trains it, with the callbacks that act at every step.
+
+    Args:
+      stage, shape: see above.
+      epoch: steps an epoch. Several steps run in one call, as many as divide an epoch evenly.
+      images: how many there are.
+      **values: of the recipe.
+
+    Returns:
+      `run(steps)`, which trains at least the steps of one call.
+    """
     import keras
 
     from tf_twostage.training import callbacks, fit
     from tf_twostage.training.devices import Devices
 
     recipe, model = _model(stage, shape, **values)
-    data = _batches(stage, shape, recipe).stream()
+    data = _batches(stage, shape, recipe, images)
     fit.compile_stage(model, epoch, recipe, stage, Devices())
     per_call = fit.steps_per_execution(epoch, stage)
     folder = pathlib.Path(tempfile.mkdtemp())

@@ -1,29 +1,120 @@
-"""A training step: ours against the plain graph (a) and plain Keras `fit` (b)."""
+"""Times a training step of each stage: ours, Keras' own `fit`, and a plain TensorFlow 1 graph.
+
+    python -m benchmarks.training_step                      # every row
+    python -m benchmarks.training_step stage1_28 stage2     # some of them
+
+Prints how long the `paper` recipe takes at these speeds.
+"""
+
+import dataclasses
 
 from benchmarks import measure, rate
 
+GPU_ROUND = 20  # a round has so many times the steps on a GPU, where a step is short
 
-def main(name: str, stage: int, shape: tuple[int, ...], steps: int, target: float) -> None:
-    """Runs one row of the table, prints it and writes its JSON.
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """One row of the table.
+
+    Attributes:
+      name: what the command line calls it; also the name of its JSON file.
+      stage: 1 or 2.
+      shape: of one example: [H, W, C] in stage 1, [kappa] in stage 2.
+      steps: in a round on a CPU.
+      target: how many times as fast as the plain graph we want to be on a CPU.
+    """
+
+    name: str
+    stage: int
+    shape: tuple[int, ...]
+    steps: int
+    target: float
+
+
+ROWS = (
+    Row("stage1_28", 1, (28, 28, 1), steps=20, target=1.15),
+    Row("stage1_32", 1, (32, 32, 3), steps=20, target=1.10),
+    Row("stage1_64", 1, (64, 64, 3), steps=10, target=1.10),
+    Row("stage2", 2, (64,), steps=100, target=1.35),
+)
+FIRST_STAGES = {  # which row each of the paper's data sets trains its first stage at
+    "mnist": "stage1_28",
+    "fashion_mnist": "stage1_28",
+    "cifar10": "stage1_32",
+    "celeba": "stage1_64",
+}
+
+
+def measure_row(row: Row, device: str, rounds: int) -> float:
+    """Measures one row, prints it, writes its JSON; returns the seconds of one of our steps."""
+    arguments = {"stage": row.stage, "shape": row.shape}
+    functions = {"plain graph (a)": "plain_graph", "plain Keras (b)": "plain_keras", "ours": "ours"}
+    sides = {title: (f"benchmarks.sides:{name}", arguments) for title, name in functions.items()}
+    steps = row.steps * (GPU_ROUND if device == "gpu" else 1)
+    result = measure.compare(sides, steps, rounds)
+    measure.show(f"Stage {row.stage}, {' x '.join(map(str, row.shape))}, batch 100", result)
+    ours = result["sides"]["ours"]
+    if device == "cpu":
+        met = "met" if ours["ratio"] >= row.target else "NOT met"
+        print(f"target: {row.target:.2f} times as fast as (a), {met}")
+    share = rate.share(rate.step_flop(row.stage, row.shape), ours["median"])
+    print(f"{100 * share:.0f} % of the rate of a large float32 matrix product", flush=True)
+    measure.save(row.name, result | {"target": row.target, "share": share})
+    return ours["median"]
+
+
+def hours(seconds: dict[str, float]) -> dict[str, tuple[float, float]]:
+    """Hours of both stages of the `paper` recipe, for each data set whose rows were measured.
 
     Args:
-      name: of the JSON file.
-      stage: 1 or 2.
-      shape: of one example.
-      steps: in a round.
-      target: how many times as fast as (a) it should be.
+      seconds: row name -> seconds a step.
+
+    Returns:
+      Data set -> (hours of stage 1, hours of stage 2).
     """
-    options = measure.parser(__doc__).parse_args()
+    found = {}
+    for dataset, first in FIRST_STAGES.items():
+        if {first, "stage2"} <= seconds.keys():
+            steps = paper_steps(dataset)
+            found[dataset] = (steps[0] * seconds[first] / 3600, steps[1] * seconds["stage2"] / 3600)
+    return found
+
+
+def paper_steps(dataset: str) -> tuple[int, int]:
+    """How many steps the `paper` recipe trains stage 1 and stage 2."""
+    from tf_twostage import recipes, table1_values
+    from tf_twostage.data.batches import steps_per_epoch
+
+    images = table1_values.TRAIN_IMAGES[dataset]
+    recipe = recipes.get("paper", dataset, images)
+    steps = steps_per_epoch(images, recipe.batch_size)
+    return steps * recipe.schedule(1).epochs, steps * recipe.schedule(2).epochs
+
+
+def show_hours(found: dict[str, tuple[float, float]]) -> None:
+    """Prints `hours` as a table."""
+    print("\nThe `paper` recipe at these speeds")
+    print("| data set | steps, stage 1 + stage 2 | hours, stage 1 + stage 2 |\n|---|---|---|")
+    for dataset, (first, second) in found.items():
+        steps = " + ".join(f"{count:,}" for count in paper_steps(dataset))
+        print(f"| {dataset} | {steps} | {first:.2f} + {second:.2f} |")
+
+
+def main() -> None:
+    """Measures the rows that the command line names, or all."""
+    parser = measure.parser(__doc__)
+    names = [row.name for row in ROWS]
+    parser.add_argument("rows", nargs="*", metavar="ROW", help=f"{', '.join(names)}; all")
+    options = parser.parse_args()
+    if unknown := set(options.rows) - set(names):
+        parser.error(f"no row {', '.join(sorted(unknown))}: choose from {', '.join(names)}")
     measure.choose_device(options.device)
-    arguments = {"stage": stage, "shape": shape}
-    names = {"plain graph (a)": "plain_graph", "plain Keras (b)": "plain_keras", "ours": "ours"}
-    sides = {title: (f"benchmarks.sides:{made}", arguments) for title, made in names.items()}
-    result = measure.compare(sides, steps, options.rounds)
-    measure.show(f"Stage {stage}, {' x '.join(map(str, shape))}, batch 100", result)
-    ratio = result["sides"]["ours"]["ratio"]
-    print(f"target {target:.2f}: {'met' if ratio >= target else 'NOT met'}")
-    if options.device == "gpu":
-        flop = rate.step_flop(stage, shape)
-        result["share"] = rate.share(flop, result["sides"]["ours"]["median"])
-        print(f"{100 * result['share']:.0f} % of the device's measured matrix-product rate")
-    measure.save(name, result | {"target": target})
+    chosen = [row for row in ROWS if row.name in (options.rows or names)]
+    seconds = {row.name: measure_row(row, options.device, options.rounds) for row in chosen}
+    if found := hours(seconds):
+        show_hours(found)
+
+
+if __name__ == "__main__":
+    main()

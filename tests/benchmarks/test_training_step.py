@@ -1,0 +1,54 @@
+import json
+import math
+
+import pytest
+
+from benchmarks import measure, rate, training_step
+from tf_twostage import recipes
+from tf_twostage.models import two_stage
+
+
+def test_hours_are_the_paper_recipes_steps_at_the_measured_speed():
+    seconds = {"stage1_28": 1.0, "stage1_64": 2.0, "stage2": 0.5}
+    found = training_step.hours(seconds)
+    assert set(found) == {"mnist", "fashion_mnist", "celeba"}  # CIFAR-10's row was not measured
+    assert found["mnist"] == pytest.approx((240_000 / 3600, 480_000 / 2 / 3600))
+    assert found["celeba"] == pytest.approx((1627 * 120 * 2 / 3600, 1627 * 300 / 2 / 3600))
+
+
+def test_no_hours_without_the_second_stage():
+    assert training_step.hours({"stage1_28": 1.0}) == {}
+
+
+def test_unknown_row_is_refused(monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["training_step", "stage3"])
+    with pytest.raises(SystemExit):
+        training_step.main()
+    assert "no row stage3: choose from stage1_28" in capsys.readouterr().err
+
+
+POSITIONS = {"conv1": 4 * 4, "conv2": 2 * 2, "deconv3": 2 * 2, "deconv4": 4 * 4}  # at 8 x 8
+
+
+@pytest.mark.parametrize(("stage", "shape"), [(1, (8, 8, 3)), (2, (64,))])
+def test_flop_of_a_step_counts_every_kernel(stage, shape):
+    model = two_stage.TwoStageVAE(recipes.get("paper", "mnist", 100), (8, 8, 3)).stage(stage)
+    kernels = [v for v in model.trainable_variables if len(v.shape) > 1]
+    products = [math.prod(v.shape) * POSITIONS.get(v.path.split("/")[-2], 1) for v in kernels]
+    assert rate.step_flop(stage, shape, batch=10) == 10 * (6 * sum(products) - 2 * products[0])
+
+
+def test_ratio_is_the_median_over_rounds_and_compares_rounds_not_medians():
+    rounds = [{"wall": wall, "cpu": 1.0, "others": 0.0, "peak": 9.0} for wall in (1, 4, 2)]
+    summary = measure._summary(rounds, yardstick=[2, 4, 6], first=0.5)
+    assert summary["ratio"] == 2
+    assert summary["ratio_range"] == [1, 3]
+    assert summary["median"] == 2
+
+
+def test_json_names_the_machine(monkeypatch, tmp_path):
+    monkeypatch.setattr(measure, "RESULTS", tmp_path)
+    measure.save("name", {"ratio": 2})
+    saved = json.loads((tmp_path / "name.json").read_text())
+    assert saved["ratio"] == 2
+    assert saved["machine"]["cores"] >= 1
