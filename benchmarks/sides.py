@@ -111,10 +111,10 @@ def ours_on_device(stage: int, shape: tuple[int, ...], xla_flags: str = ""):
 
     Args:
       stage, shape: see above.
-      xla_flags: for the environment variable XLA_FLAGS.
+      xla_flags: more for the environment variable XLA_FLAGS.
     """
     if xla_flags:
-        os.environ["XLA_FLAGS"] = xla_flags
+        os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {xla_flags}"
     from tf_twostage.training import loop
 
     recipe, model = _model(stage, shape)

@@ -123,8 +123,8 @@ def test_fifty_steps_of_the_first_stage_are_the_same(tmp_path, changes):
     for loop in ("host", "device"):
         data = ImageBatches(IMAGES, 10, recipe.latent_dim, seed=1)
         train(tmp_path / loop, loop, recipe=recipe, data=data)
-    # Adam divides by gradients that are nearly zero, so rounding grows.
-    assert_alike(tmp_path / "host", tmp_path / "device", stage=1, rtol=2e-3)
+    # Adam divides by gradients that are nearly zero, so rounding grows; the KL term is 0.1 of 60.
+    assert_alike(tmp_path / "host", tmp_path / "device", stage=1, rtol=2e-4, atol=5e-3)
 
 
 @pytest.mark.slow

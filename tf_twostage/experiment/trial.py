@@ -63,6 +63,9 @@ def make_deterministic(seed: int) -> None:
     """Makes every TensorFlow op of this process give the same bits in every run."""
     keras.utils.set_random_seed(seed)  # ops that draw without a seed of their own are an error
     tf.config.experimental.enable_op_determinism()
+    # The same of what XLA compiles: it also chooses no kernel by timing. (Read when XLA starts.)
+    flags = os.environ.get("XLA_FLAGS", "")
+    os.environ["XLA_FLAGS"] = f"{flags} --xla_gpu_deterministic_ops=true"
     print("deterministic ops: the same bits in every run, also on a GPU, at some cost in speed")
 
 

@@ -18,12 +18,10 @@ NAMES = ("auto", "device", "host")
 STEPS = (10, 100)
 GPU_STEPS = (200, 1000)  # in a loop on a GPU, whose steps are shorter
 
-SHARE_OF_GPU = (
-    0.5  # of its memory, for the data: weights, their state and activations need the rest
-)
-WORTH_COMPILING = (
-    math.inf
-)  # steps of stage 2 on a CPU: fewer take less time than compiling the loop
+# Of a GPU's memory, for the data: weights, their state and activations need the rest.
+SHARE_OF_GPU = 0.5
+# Steps of the second stage on a CPU: fewer take less time than compiling the loop.
+WORTH_COMPILING = math.inf
 
 
 @dataclasses.dataclass(frozen=True)
