@@ -12,7 +12,6 @@ from tf_twostage.training.loop import Loop
 
 IMAGES = ImageBatches(np.zeros((1000, 2, 2, 1), "uint8"), 10, 3, seed=0)  # 100 steps an epoch
 LATENTS = LatentBatches(np.zeros((1000, 3), "float32"), np.ones((1000, 3), "float32"), 10, seed=0)
-MANY = 1000  # epochs
 
 
 @pytest.fixture
@@ -28,24 +27,25 @@ class TwoDevices(Devices):
         return "2 mirrored replicas"
 
 
-def test_a_cpu_keeps_the_first_stage_on_the_host():
-    assert loop.choose("auto", IMAGES, MANY, Devices()) == Loop(False, False, 10)
+def test_a_cpu_keeps_the_loop_on_the_host():
+    assert loop.choose("auto", IMAGES, Devices()) == Loop(False, False, 10)
+    assert loop.choose("auto", LATENTS, Devices()) == Loop(False, False, 100)
 
 
 def test_a_gpu_takes_the_loop_of_either_stage(gpu):
     for data in (IMAGES, LATENTS):
-        assert loop.choose("auto", data, 1, Devices()) == Loop(True, False, 100)
+        assert loop.choose("auto", data, Devices()) == Loop(True, False, 100)
 
 
 def test_asked_for_it_is_taken_or_left(gpu):
-    assert loop.choose("host", IMAGES, 1, Devices()) == Loop(False, True, 10)
-    assert loop.choose("host", LATENTS, 1, Devices(), jit_compile=False) == Loop(False, False, 100)
+    assert loop.choose("host", IMAGES, Devices()) == Loop(False, True, 10)
+    assert loop.choose("host", LATENTS, Devices(), jit_compile=False) == Loop(False, False, 100)
 
 
 def test_a_cpu_runs_it_if_asked_for():
-    assert loop.choose("device", IMAGES, 1, Devices()) == Loop(True, False, 10)
+    assert loop.choose("device", IMAGES, Devices()) == Loop(True, False, 10)
     with pytest.raises(InputError, match="unknown loop 'fast': choose one of auto, device, host"):
-        loop.choose("fast", IMAGES, 1, Devices())
+        loop.choose("fast", IMAGES, Devices())
 
 
 def in_files(tmp_path):
@@ -69,9 +69,9 @@ def in_files(tmp_path):
 )
 def test_what_stands_in_the_way_is_named(gpu, tmp_path, data, devices, jit_compile, message):
     data = data(tmp_path)
-    assert not loop.choose("auto", data, 1, devices, jit_compile).on_device
+    assert not loop.choose("auto", data, devices, jit_compile).on_device
     with pytest.raises(InputError, match=f"--loop device is impossible here: .*{message}"):
-        loop.choose("device", data, 1, devices, jit_compile)
+        loop.choose("device", data, devices, jit_compile)
 
 
 @pytest.mark.parametrize(

@@ -51,7 +51,7 @@ def fit_stage(
     """
     devices.check_batch_size(recipe.batch_size)
     model.across_workers = devices.workers > 1
-    chosen = choose(loop, data, recipe.schedule(data.stage).epochs, devices, jit_compile)
+    chosen = choose(loop, data, devices, jit_compile)
     compile_stage(model, data, recipe, devices, chosen)
     checkpoint = Checkpoint(folder.checkpoint(data.stage))
     first_epoch = checkpoint.restore(model) // data.steps

@@ -20,8 +20,6 @@ GPU_STEPS = (200, 1000)  # in a loop on a GPU, whose steps are shorter
 
 # Of a GPU's memory, for the data: weights, their state and activations need the rest.
 SHARE_OF_GPU = 0.5
-# Steps of the second stage on a CPU: fewer take less time than compiling the loop.
-WORTH_COMPILING = math.inf
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,18 +56,15 @@ def on_device(stage: int, steps: int) -> Loop:
     return Loop(True, False, size)
 
 
-def choose(
-    name: str, data: Batches, epochs: int, devices: Devices, jit_compile: bool | None = None
-) -> Loop:
-    """The loop for a stage of `epochs` epochs.
+def choose(name: str, data: Batches, devices: Devices, jit_compile: bool | None = None) -> Loop:
+    """The loop for a stage.
 
-    "auto" takes the device's where it is faster and possible: on a GPU; on a CPU for a second stage
-    long enough to pay for its compilation. (XLA's convolutions are many times slower on a CPU.)
+    "auto" takes the device's where there is a GPU and it is possible. On a CPU XLA's convolutions
+    are many times slower, and a busy machine slows its other operations down as well.
 
     Args:
       name: one of `NAMES`.
       data: the batches of that stage.
-      epochs: of its schedule.
       devices, jit_compile: as in `on_host`; `jit_compile` False also rules the device's out.
 
     Raises:
@@ -80,8 +75,7 @@ def choose(
     obstacle = _obstacle(data, devices, jit_compile)
     if name == "device" and obstacle:
         raise InputError(f"--loop device is impossible here: {obstacle}")
-    pays = _has_gpu() or data.stage == 2 and epochs * data.steps >= WORTH_COMPILING
-    if name == "device" or name == "auto" and pays and not obstacle:
+    if name == "device" or name == "auto" and _has_gpu() and not obstacle:
         return on_device(data.stage, data.steps)
     return on_host(data.stage, data.steps, devices, jit_compile)
 
