@@ -39,7 +39,7 @@ def job(path: pathlib.Path, memory_gb: float) -> dict:
     from tf_twostage.data import batches, datasets, sources
     from tf_twostage.data.storage import GB, FileRows, Storage
     from tf_twostage.models.two_stage import TwoStageVAE
-    from tf_twostage.training import fit, posteriors
+    from tf_twostage.training import fit, loop, posteriors
     from tf_twostage.training.devices import Devices
 
     clock = [time.perf_counter()]
@@ -64,8 +64,9 @@ def job(path: pathlib.Path, memory_gb: float) -> dict:
         found[f"batch_{name}"] = lap() / BATCHES
     recipe = recipes.get("paper", "cifar10", len(images))
     model = TwoStageVAE(recipe, images.shape[1:])
-    fit.compile_stage(model.stage1, STEPS, recipe, 1, Devices())
-    data = batches.ImageBatches(images, BATCH, KAPPA, seed=0).stream()
+    data = batches.ImageBatches(images, BATCH, KAPPA, seed=0)
+    fit.compile_stage(model.stage1, data, recipe, Devices(), loop.on_host(1, STEPS, Devices()))
+    data = data.stream()
     with model.stage1.optimizer.decaying():
         model.stage1.fit(data, steps_per_epoch=10, verbose=0)
         lap()

@@ -25,6 +25,7 @@ def job(count: int, side: int, steps: int) -> tuple[float, float]:
     from tf_twostage.models.two_stage import TwoStageVAE
     from tf_twostage.training import fit
     from tf_twostage.training.devices import Devices
+    from tf_twostage.training.loop import Loop
 
     cpu = tf.config.list_physical_devices("CPU")[0]
     logical = [tf.config.LogicalDeviceConfiguration()] * max(1, count)
@@ -35,8 +36,8 @@ def job(count: int, side: int, steps: int) -> tuple[float, float]:
     images = np.random.default_rng(0).integers(0, 256, (1000, *shape), dtype=np.uint8)
     with devices.strategy.scope():
         model = TwoStageVAE(recipe, shape, synchronized=devices.replicas > 1).stage1
-    fit.compile_stage(model, 1, recipe, 1, devices, jit_compile=False)
-    stream = batches.ImageBatches(images, recipe.batch_size, recipe.latent_dim, seed=0).stream()
+    data = batches.ImageBatches(images, recipe.batch_size, recipe.latent_dim, seed=0)
+    fit.compile_stage(model, data, recipe, devices, Loop(False, False, 1))
     ends, start = [], time.perf_counter()
 
     def end(batch, logs):
@@ -44,7 +45,9 @@ def job(count: int, side: int, steps: int) -> tuple[float, float]:
         ends.append(time.perf_counter())
 
     callback = keras.callbacks.LambdaCallback(on_train_batch_end=end)
-    model.fit(devices.share(stream), steps_per_epoch=steps + 1, verbose=0, callbacks=[callback])
+    model.fit(
+        devices.share(data.stream()), steps_per_epoch=steps + 1, verbose=0, callbacks=[callback]
+    )
     gaps = [after - before for before, after in itertools.pairwise(ends)]
     return ends[0] - start, statistics.median(gaps)
 

@@ -1,10 +1,11 @@
-"""Three ways to train a stage. Each function returns `run(steps)`, which trains so many steps.
+"""Four ways to train a stage. Each function returns `run(steps)`, which trains so many steps.
 
-Args of all three:
+Args of all four:
   stage: 1 or 2.
   shape: of one example: (H, W, C) in stage 1, (kappa,) in stage 2.
 """
 
+import os
 import pathlib
 import tempfile
 
@@ -13,6 +14,7 @@ import numpy as np
 BATCH = 100
 KAPPA = 64
 IMAGES = 2000  # random ones, to draw batches from
+DEVICE_IMAGES = 20_000  # for a loop on the device: an epoch of 200 steps
 EPOCH = 1000  # steps
 
 
@@ -28,9 +30,9 @@ def _images(shape: tuple[int, ...], count: int = IMAGES) -> np.ndarray:
     return images
 
 
-def _posterior() -> tuple[np.ndarray, np.ndarray]:
-    """Mean and stddev of q(z|x), float32 [2000, kappa] each."""
-    mean = np.random.default_rng(0).normal(size=(IMAGES, KAPPA)).astype("float32")
+def _posterior(count: int = IMAGES) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and stddev of q(z|x), float32 [count, kappa] each."""
+    mean = np.random.default_rng(0).normal(size=(count, KAPPA)).astype("float32")
     return mean, np.full_like(mean, 0.1)
 
 
@@ -65,13 +67,13 @@ def _model(stage: int, shape: tuple[int, ...], **values):
 
 
 def _batches(stage: int, shape: tuple[int, ...], recipe, images: int = IMAGES):
-    """The endless stream of batches that the project itself trains a stage on."""
+    """The batches that the project itself trains a stage on."""
     from tf_twostage.data import batches
 
     if stage == 1:
         pixels = _images(shape, images)
-        return batches.ImageBatches(pixels, recipe.batch_size, recipe.latent_dim, seed=0).stream()
-    return batches.LatentBatches(*_posterior(), recipe.batch_size, seed=0).stream()
+        return batches.ImageBatches(pixels, recipe.batch_size, recipe.latent_dim, seed=0)
+    return batches.LatentBatches(*_posterior(images), recipe.batch_size, seed=0)
 
 
 def plain_keras(stage: int, shape: tuple[int, ...]):
@@ -85,7 +87,7 @@ def plain_keras(stage: int, shape: tuple[int, ...]):
 
 
 def ours(stage: int, shape: tuple[int, ...], epoch: int = EPOCH, images: int = IMAGES, **values):
-    """The stage as `fit.fit_stage` trains it, with the callbacks that act at every step.
+    """The stage as `fit.fit_stage` trains it with its loop on the host.
 
     Args:
       stage, shape: see above.
@@ -96,25 +98,49 @@ def ours(stage: int, shape: tuple[int, ...], epoch: int = EPOCH, images: int = I
     Returns:
       `run(steps)`, which trains at least the steps of one call.
     """
+    from tf_twostage.training import loop
+    from tf_twostage.training.devices import Devices
+
+    recipe, model = _model(stage, shape, **values)
+    data = _batches(stage, shape, recipe, images)
+    return _fitting(model, data, recipe, loop.on_host(stage, epoch, Devices()))
+
+
+def ours_on_device(stage: int, shape: tuple[int, ...], xla_flags: str = ""):
+    """The stage as `fit.fit_stage` trains it with its loop on the device.
+
+    Args:
+      stage, shape: see above.
+      xla_flags: more for the environment variable XLA_FLAGS.
+    """
+    if xla_flags:
+        os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {xla_flags}"
+    from tf_twostage.training import loop
+
+    recipe, model = _model(stage, shape)
+    data = _batches(stage, shape, recipe, DEVICE_IMAGES)
+    return _fitting(model, data, recipe, loop.on_device(stage, data.steps))
+
+
+def _fitting(model, data, recipe, loop):
+    """`run(steps)`, with the callbacks that act at every call."""
     import keras
 
     from tf_twostage.training import callbacks, fit
     from tf_twostage.training.devices import Devices
 
-    recipe, model = _model(stage, shape, **values)
-    data = _batches(stage, shape, recipe, images)
-    fit.compile_stage(model, epoch, recipe, stage, Devices())
-    per_call = fit.steps_per_execution(epoch, stage)
+    fit.compile_stage(model, data, recipe, Devices(), loop)
+    examples = fit.stream(data, Devices(), loop)
     folder = pathlib.Path(tempfile.mkdtemp())
     watching = [
-        callbacks.DivergenceGuard(stage),
+        callbacks.DivergenceGuard(data.stage),
         callbacks.EpochFacts(),
         keras.callbacks.TensorBoard(folder, write_graph=False),
     ]
 
     def run(steps: int) -> None:
-        steps = max(per_call, steps)
+        steps = max(loop.steps, steps)
         with model.optimizer.decaying():
-            model.fit(data, steps_per_epoch=steps, verbose=0, callbacks=watching)
+            model.fit(examples, steps_per_epoch=steps, verbose=0, callbacks=watching)
 
     return run

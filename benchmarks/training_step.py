@@ -1,5 +1,8 @@
 """Times a training step of each stage: ours, Keras' own `fit`, and a plain TensorFlow 1 graph.
 
+Ours has its loop on the host or on the device. On a GPU the latter runs with CUDA graphs ("command
+buffers") as XLA makes them by default, without any, and with whole loops in them.
+
     python -m benchmarks.training_step                      # every row
     python -m benchmarks.training_step stage1_28 stage2     # some of them
 
@@ -10,6 +13,12 @@ import dataclasses
 
 from benchmarks import measure, rate
 
+HOST, DEVICE = "ours, loop on the host", "ours, loop on the device"
+GRAPHS = "--xla_gpu_enable_command_buffer="
+SWITCHES = {  # XLA_FLAGS of further sides on a GPU
+    f"{DEVICE}, no CUDA graphs": GRAPHS,
+    f"{DEVICE}, loops in CUDA graphs": GRAPHS + "FUSION,CUBLAS,CUBLASLT,CUDNN,CUSTOM_CALL,WHILE",
+}
 GPU_ROUND = 20  # a round has so many times the steps on a GPU, where a step is short
 
 
@@ -48,13 +57,10 @@ FIRST_STAGES = {  # which row each of the paper's data sets trains its first sta
 
 def measure_row(row: Row, device: str, rounds: int) -> float:
     """Measures one row, prints it, writes its JSON; returns the seconds of one of our steps."""
-    arguments = {"stage": row.stage, "shape": row.shape}
-    functions = {"plain graph (a)": "plain_graph", "plain Keras (b)": "plain_keras", "ours": "ours"}
-    sides = {title: (f"benchmarks.sides:{name}", arguments) for title, name in functions.items()}
     steps = row.steps * (GPU_ROUND if device == "gpu" else 1)
-    result = measure.compare(sides, steps, rounds)
+    result = measure.compare(_sides(row, device), steps, rounds)
     measure.show(f"Stage {row.stage}, {' x '.join(map(str, row.shape))}, batch 100", result)
-    ours = result["sides"]["ours"]
+    ours = result["sides"][DEVICE if DEVICE in result["sides"] else HOST]  # the default
     if device == "cpu":
         met = "met" if ours["ratio"] >= row.target else "NOT met"
         print(f"target: {row.target:.2f} times as fast as (a), {met}")
@@ -62,6 +68,18 @@ def measure_row(row: Row, device: str, rounds: int) -> float:
     print(f"{100 * share:.0f} % of the rate of a large float32 matrix product", flush=True)
     measure.save(row.name, result | {"target": row.target, "share": share})
     return ours["median"]
+
+
+def _sides(row: Row, device: str) -> dict[str, tuple[str, dict]]:
+    """What is compared; on a CPU nobody would run convolutions in a loop of XLA."""
+    arguments = {"stage": row.stage, "shape": row.shape}
+    functions = {"plain graph (a)": "plain_graph", "plain Keras (b)": "plain_keras", HOST: "ours"}
+    if device == "gpu" or row.stage == 2:
+        functions[DEVICE] = "ours_on_device"
+    sides = {title: (f"benchmarks.sides:{name}", arguments) for title, name in functions.items()}
+    for title, flags in SWITCHES.items() if device == "gpu" else ():
+        sides[title] = ("benchmarks.sides:ours_on_device", arguments | {"xla_flags": flags})
+    return sides
 
 
 def hours(seconds: dict[str, float]) -> dict[str, tuple[float, float]]:

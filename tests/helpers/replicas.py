@@ -25,7 +25,7 @@ from tf_twostage import recipes
 from tf_twostage.data import batches, manifold
 from tf_twostage.models.two_stage import TwoStageVAE
 from tf_twostage.run_folder import RunFolder
-from tf_twostage.training import fit
+from tf_twostage.training import fit, loop
 from tf_twostage.training.devices import Devices
 
 RECIPE = dataclasses.replace(
@@ -87,7 +87,7 @@ def train(devices, run, *callbacks) -> tuple[TwoStageVAE, StepLosses]:
     model, losses = make_model(devices), StepLosses()
     data = Batches(images(), RECIPE.batch_size, RECIPE.latent_dim, SEED)
     chosen, folder = [losses, *callbacks], RunFolder(run)
-    with mock.patch.object(fit, "steps_per_execution", return_value=1):  # log every step
+    with mock.patch.object(loop, "STEPS", (1, 1)):  # log every step
         fit.fit_stage(
             model.stage1,
             data,

@@ -177,3 +177,18 @@ def test_wrong_choices_are_one_line(monkeypatch, name, config, message):
     with pytest.raises(InputError, match=message) as caught:
         Devices.choose(name)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("case", "printed"),
+    [
+        ("alone", "works: [36.0, 36.0]"),
+        ("averaging", "fails: RuntimeError: `merge_call` called while defining a new graph"),
+    ],
+)
+def test_what_xla_cannot_compile_of_a_replica(case, printed):
+    """Should this fail one day, `loop.on_host` may compile a replica's steps."""
+    script = pathlib.Path(__file__).parents[1] / "helpers" / "compiled_replicas.py"
+    done = subprocess.run([sys.executable, script, case], capture_output=True, text=True)
+    assert done.stdout.startswith(printed), done.stdout + done.stderr[-2000:]

@@ -8,6 +8,7 @@ import pathlib
 import keras
 import numpy as np
 import pytest
+from small_stage2 import MEAN, RECIPE, STDDEV, Stop, weights
 
 from tf_twostage import epoch_log, keras_settings, recipes
 from tf_twostage.data import batches
@@ -18,28 +19,6 @@ from tf_twostage.training import fit
 from tf_twostage.training.callbacks import DivergedError
 from tf_twostage.training.checkpoint import Checkpoint
 from tf_twostage.training.devices import Devices
-
-RECIPE = recipes.get(
-    "paper", "mnist", 1000, latent_dim=3, stage2_width=16, batch_size=10, learning_rate=1e-3
-)
-RECIPE = dataclasses.replace(RECIPE, stage2_epochs=4, stage2_halve_every=2)
-MEAN = np.random.default_rng(0).normal(size=(50, 3)).astype("float32")
-STDDEV = np.full_like(MEAN, 0.1)
-
-
-class Stop(keras.callbacks.Callback):
-    """Stands in for a kill: leaves `fit` in the middle of an epoch."""
-
-    def __init__(self, epoch, batch):
-        super().__init__()
-        self.at = (epoch, batch)
-
-    def on_epoch_begin(self, epoch, logs=None):
-        self.epoch = epoch
-
-    def on_train_batch_end(self, batch, logs=None):
-        if (self.epoch, batch) >= self.at:  # several steps may have run since the last call
-            raise KeyboardInterrupt
 
 
 def train(run, *callbacks, recipe=RECIPE, mean=MEAN):
@@ -54,10 +33,6 @@ def train(run, *callbacks, recipe=RECIPE, mean=MEAN):
         jit_compile=False,
     )
     return model
-
-
-def weights(model):
-    return [variable.numpy() for variable in model.variables]
 
 
 def test_a_users_keras_settings_do_not_change_training(tmp_path):

@@ -17,15 +17,28 @@ from tf_twostage.data.storage import Array
 # What a random number is for; part of its seed.
 _ORDER, _NOISE, _REDRAW = range(3)
 
+# One algorithm, so that a seed gives the same bits on CPUs and GPUs, outside XLA and inside. (XLA
+# cuts seeds off at 32 bits where the choice is left to it.)
+PHILOX = "philox"
+
 Part = tuple[int, int]  # (i, n): a worker's share of every batch, the i-th of n equal slices
 WHOLE: Part = (0, 1)
 
 Gather = Callable[[tf.Tensor], tf.Tensor]  # rows [b] of an array -> the array's rows [b, ...]
+Noise = Callable[[int], tf.Tensor]  # what it is for -> N(0, 1), float32 [b, kappa]
 
 
 def steps_per_epoch(examples: int, batch_size: int) -> int:
     """Whole batches in one epoch; the last partial one is dropped, as the authors do."""
     return examples // batch_size
+
+
+def _fold_in(seed: tf.Tensor, number) -> tf.Tensor:
+    return tf.random.experimental.stateless_fold_in(seed, tf.cast(number, tf.int64), PHILOX)
+
+
+def _normal(shape: tuple[int, int], seed: tf.Tensor) -> tf.Tensor:
+    return tf.random.stateless_normal(shape, seed, alg=PHILOX)
 
 
 class Batches(abc.ABC):
@@ -46,19 +59,16 @@ class Batches(abc.ABC):
     arrays: tuple[Array, ...]
 
     @abc.abstractmethod
-    def batch(
-        self, gathers: list[Gather], rows: tf.Tensor, step: tf.Tensor, part: Part = WHOLE
-    ) -> dict[str, tf.Tensor]:
-        """One batch.
+    def batch(self, gathers: list[Gather], rows: tf.Tensor, noise: Noise) -> dict[str, tf.Tensor]:
+        """A batch, or a part of it.
 
         Args:
           gathers: one for each of `arrays`.
-          rows: int [B], which examples.
-          step: int64 [], counted from the first epoch on.
-          part: (i, n) for the i-th of n equal slices of it; n divides B.
+          rows: int [b], which examples.
+          noise: draws theirs.
 
         Returns:
-          {"x": float32 [B, ...], "noise": float32 [B, kappa]}; of a part, B / n examples each.
+          {"x": float32 [b, ...], "noise": float32 [b, kappa]}.
         """
 
     @property
@@ -67,13 +77,22 @@ class Batches(abc.ABC):
         return steps_per_epoch(len(self.arrays[0]), self.batch_size)
 
     def stream(self, first_epoch: int = 0, part: Part = WHOLE) -> tf.data.Dataset:
-        """All batches from the start of an epoch (counted from 0) on, without end."""
+        """All batches from the start of an epoch (counted from 0) on, without end.
+
+        Args:
+          first_epoch: counted from 0.
+          part: (i, n) for the i-th of n equal slices of every batch; n divides B.
+        """
         gathers = [_gatherer(array) for array in self.arrays]
+
+        def batch(rows, step):
+            return self.batch(
+                gathers, _slice(rows, part), lambda use: _slice(self.noise(use, step), part)
+            )
+
         epochs = tf.data.Dataset.range(first_epoch, tf.int64.max)
         batches = epochs.flat_map(self._numbered).map(
-            lambda rows, step: self.batch(gathers, rows, step, part),
-            num_parallel_calls=2,
-            deterministic=True,
+            batch, num_parallel_calls=2, deterministic=True
         )
         # tf.data's rewriting would copy the tensor of all examples.
         options = tf.data.Options()
@@ -90,19 +109,25 @@ class Batches(abc.ABC):
     def order(self, epoch) -> tf.Tensor:
         """Which examples the steps of an epoch take: int32 [steps, B], none of them twice."""
         examples = len(self.arrays[0])
-        seed = tf.random.experimental.stateless_fold_in(self._seed(_ORDER), epoch)
-        order = tf.random.experimental.stateless_shuffle(tf.range(examples), seed)
+        seed = _fold_in(self._seed(_ORDER), epoch)
+        order = tf.random.experimental.stateless_shuffle(tf.range(examples), seed, PHILOX)
         return tf.reshape(order[: self.steps * self.batch_size], (self.steps, self.batch_size))
 
-    def normal(self, purpose: int, step) -> tf.Tensor:
-        """Noise of one step, float32 [B, kappa]."""
-        seed = tf.random.experimental.stateless_fold_in(self._seed(purpose), step)
-        return tf.random.stateless_normal((self.batch_size, self.latent_dim), seed)
+    def noise(self, purpose: int, step, normal: Callable = _normal) -> tf.Tensor:
+        """Noise of a step (counted from the first epoch on): N(0, 1), float32 [B, kappa].
+
+        Args:
+          purpose: what it is for.
+          step: int64.
+          normal: `normal(shape, seed)`, which draws it.
+        """
+        return normal((self.batch_size, self.latent_dim), _fold_in(self._seed(purpose), step))
 
     def _seed(self, purpose: int) -> tf.Tensor:
-        return tf.random.experimental.stateless_fold_in(
-            tf.constant([self.seed, self.stage], tf.int64), tf.constant(purpose, tf.int64)
-        )
+        # Outside of any graph, where it would be a constant: one compiled graph serves all seeds.
+        with tf.init_scope(), tf.device("CPU:0"):
+            seed = tf.constant([self.seed, self.stage], tf.int64)
+            return _fold_in(seed, purpose)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -124,11 +149,9 @@ class ImageBatches(Batches):
     def arrays(self) -> tuple[Array, ...]:
         return (self.images,)
 
-    def batch(self, gathers, rows, step, part=WHOLE):
+    def batch(self, gathers, rows, noise):
         (pixels,) = gathers
-        noise = self.normal(_NOISE, step)
-        x = tf.cast(pixels(_slice(rows, part)), tf.float32) / 255
-        return {"x": x, "noise": _slice(noise, part)}
+        return {"x": tf.cast(pixels(rows), tf.float32) / 255, "noise": noise(_NOISE)}
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -154,11 +177,9 @@ class LatentBatches(Batches):
     def arrays(self) -> tuple[Array, ...]:
         return self.mean, self.stddev
 
-    def batch(self, gathers, rows, step, part=WHOLE):
+    def batch(self, gathers, rows, noise):
         means, stddevs = gathers
-        eps, noise = (_slice(self.normal(use, step), part) for use in (_REDRAW, _NOISE))
-        rows = _slice(rows, part)
-        return {"x": means(rows) + stddevs(rows) * eps, "noise": noise}
+        return {"x": means(rows) + stddevs(rows) * noise(_REDRAW), "noise": noise(_NOISE)}
 
 
 def _slice(batch: tf.Tensor, part: Part) -> tf.Tensor:

@@ -88,6 +88,13 @@ flags.DEFINE_integer(
     "Trials at a time; by default one on each GPU, or one on a CPU. More than GPUs share them.",
     lower_bound=1,
 )
+flags.DEFINE_enum(
+    "loop",
+    "auto",
+    ["auto", "device", "host"],
+    "Where the loop over training steps runs: on the device (many steps compiled into one call, "
+    "with the data there), or on the host (fed batch by batch). auto: where it is faster.",
+)
 flags.DEFINE_bool("jit_compile", None, "Compile training with XLA; by default on a GPU only.")
 flags.DEFINE_bool("deterministic", False, "TensorFlow's deterministic ops: GPUs repeat bits too.")
 flags.DEFINE_bool(

@@ -32,6 +32,7 @@ class Options:
     image_size: int | None = None
     memory_gb: float | None = None
     strategy: str = "auto"
+    loop: str = "auto"
     jit_compile: bool | None = None
     deterministic: bool = False
     tf32: bool = False

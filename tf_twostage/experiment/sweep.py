@@ -11,7 +11,7 @@ from tf_twostage.experiment.jobs import Jobs
 from tf_twostage.experiment.options import Options
 from tf_twostage.experiment.plan import Plan, Setting
 from tf_twostage.reporting import table1
-from tf_twostage.training import cluster
+from tf_twostage.training import cluster, devices
 
 
 def run(options: Options) -> dict:
@@ -27,6 +27,7 @@ def run(options: Options) -> dict:
       InputError: bad input, in one line, before anything is written; or, in the end, some of
         several trials failed.
     """
+    devices.grow_memory()
     settings = plans.make(options)
     gpus = visible_gpus()
     jobs = _jobs(options, len(gpus))

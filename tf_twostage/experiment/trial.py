@@ -22,7 +22,7 @@ from tf_twostage.models import export, precision
 from tf_twostage.models.networks import Posterior
 from tf_twostage.models.two_stage import TwoStageVAE, as_float
 from tf_twostage.reporting import grids, plots, report
-from tf_twostage.training import cluster, fit, posteriors
+from tf_twostage.training import cluster, fit, loop, posteriors
 from tf_twostage.training.devices import Devices
 
 PAIRS = 32  # originals with their reconstructions
@@ -64,6 +64,9 @@ def make_deterministic(seed: int) -> None:
     """Makes every TensorFlow op of this process give the same bits in every run."""
     keras.utils.set_random_seed(seed)  # ops that draw without a seed of their own are an error
     tf.config.experimental.enable_op_determinism()
+    # The same of what XLA compiles: it also chooses no kernel by timing. (Read when XLA starts.)
+    flags = os.environ.get("XLA_FLAGS", "")
+    os.environ["XLA_FLAGS"] = f"{flags} --xla_gpu_deterministic_ops=true"
     print("deterministic ops: the same bits in every run, also on a GPU, at some cost in speed")
 
 
@@ -91,7 +94,7 @@ class Trial:
             room.check(self.folder.path, room.needed(self.model, len(self.dataset.train)))
             self.folder.open(self.config())
             print(f"run folder: {self.folder}", flush=True)
-        self.devices.say_what_is_off(fit.compiles(self.plan.options.jit_compile))
+        self.devices.say_what_is_off(loop.compiles(self.plan.options.jit_compile))
         if stages == (2,):
             self.model.load_stage(self.folder, 1)
         for stage in stages:
@@ -127,6 +130,7 @@ class Trial:
             "source": self.dataset.source,
             "seed": self.seed,
             "devices": str(self.devices),
+            "loop": self.plan.options.loop,
             "jit_compile": self.plan.options.jit_compile,
             "deterministic": self.plan.options.deterministic,
             "tf32": self.plan.options.tf32,
@@ -148,6 +152,7 @@ class Trial:
             self.folder,
             devices=self.devices,
             callbacks=[SampleGrids(self.model, stage, schedule.epochs, self.seed, self.folder)],
+            loop=self.plan.options.loop,
             jit_compile=self.plan.options.jit_compile,
         )
         self.model.trained.add(stage)

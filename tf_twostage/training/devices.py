@@ -6,6 +6,7 @@ noise included, so that the number of replicas changes nothing but rounding.
 
 import dataclasses
 import functools
+import os
 from collections.abc import Callable, Iterator
 
 import keras
@@ -207,6 +208,23 @@ class Devices:
         if self.workers == 1:
             return f"{self.replicas} mirrored replica{'s' if self.replicas > 1 else ''}"
         return f"{self.replicas} replicas on {self.workers} workers"
+
+
+def grow_memory() -> None:
+    """Lets TensorFlow take a GPU's memory as it needs it, not all at once.
+
+    So several processes can share a GPU. To be called before TensorFlow looks for GPUs; it holds
+    for child processes too. TF_FORCE_GPU_ALLOW_GROWTH=false in the environment prevents it.
+    """
+    os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
+
+
+def gpu_memory() -> int:
+    """Bytes of the first GPU's memory that TensorFlow may use."""
+    from tensorflow.python.client import device_lib  # nothing public tells it
+
+    sizes = [d.memory_limit for d in device_lib.list_local_devices() if d.device_type == "GPU"]
+    return sizes[0]
 
 
 def _padded(batch: np.ndarray, multiple: int) -> np.ndarray:

@@ -11,10 +11,12 @@ from tf_twostage import keras_settings, recipes
 from tf_twostage.data.batches import Batches
 from tf_twostage.models.gaussian_vae import GaussianVAE
 from tf_twostage.run_folder import RunFolder
+from tf_twostage.training import device_loop
 from tf_twostage.training.adam import Adam
 from tf_twostage.training.callbacks import DivergenceGuard, EpochFacts, EpochLog
 from tf_twostage.training.checkpoint import Checkpoint
 from tf_twostage.training.devices import Devices
+from tf_twostage.training.loop import Loop, choose
 from tf_twostage.training.schedule import halved_rate
 
 
@@ -27,6 +29,7 @@ def fit_stage(
     *,
     devices: Devices,
     callbacks: Sequence[keras.callbacks.Callback] = (),
+    loop: str = "auto",
     jit_compile: bool | None = None,
 ) -> None:
     """Trains one stage to the end of its schedule, from its last finished epoch if there is one.
@@ -39,17 +42,18 @@ def fit_stage(
       folder: the run folder; its checkpoint, log and TensorBoard events are written.
       devices: share every batch.
       callbacks: called at the end of an epoch before it is logged and checkpointed.
-      jit_compile: compile the training step with XLA; None: where there is a GPU. On a CPU
-        TensorFlow's own kernels are faster and there at once. Ignored under a strategy, as is
-        running several steps an execution: in Keras 3.15 neither works on several devices.
+      loop, jit_compile: where the loop over the steps runs, and whether XLA compiles the steps;
+        see `loop.choose`.
 
     Raises:
-      InputError: the replicas cannot share a batch; the checkpoint is damaged.
+      InputError: the replicas cannot share a batch; the loop is impossible; the checkpoint is
+        damaged.
       DivergedError: a term of the loss is not finite; the last good checkpoint stays.
     """
     devices.check_batch_size(recipe.batch_size)
     model.across_workers = devices.workers > 1
-    compile_stage(model, data.steps, recipe, data.stage, devices, jit_compile)
+    chosen = choose(loop, data, devices, jit_compile)
+    compile_stage(model, data, recipe, devices, chosen)
     checkpoint = Checkpoint(folder.checkpoint(data.stage))
     first_epoch = checkpoint.restore(model) // data.steps
     devices.check_same(first_epoch, f"epoch that stage {data.stage} has reached")
@@ -61,7 +65,7 @@ def fit_stage(
     ]
     with contextlib.nullcontext() if devices.distributed else model.optimizer.decaying():
         model.fit(
-            devices.share(data.stream(first_epoch, devices.part)),
+            stream(data, devices, chosen, first_epoch),
             epochs=recipe.schedule(data.stage).epochs,
             initial_epoch=first_epoch,
             steps_per_epoch=data.steps,
@@ -78,21 +82,25 @@ def fit_stage(
 
 @keras_settings.using("float32", "channels_last")
 def compile_stage(
-    model: GaussianVAE,
-    steps: int,
-    recipe: recipes.Recipe,
-    stage: int,
-    devices: Devices,
-    jit_compile: bool | None = None,
+    model: GaussianVAE, data: Batches, recipe: recipes.Recipe, devices: Devices, loop: Loop
 ) -> None:
-    """Compiles a stage of `steps` batches an epoch, with its optimiser's state; see `fit_stage`."""
+    """Gives the model its optimiser, with state, and what `fit` is to call; see `fit_stage`."""
     with devices.strategy.scope():
         model.compile(
-            optimizer(recipe, recipe.schedule(stage), steps),
-            jit_compile=compiles(jit_compile) and not devices.distributed,
-            steps_per_execution=1 if devices.distributed else steps_per_execution(steps, stage),
+            optimizer(recipe, recipe.schedule(data.stage), data.steps),
+            jit_compile=loop.jit_compile,
+            steps_per_execution=loop.steps,
         )
         model.optimizer.build(model.trainable_variables)
+    if loop.on_device:
+        model.train_function = device_loop.train_function(model, data)
+
+
+def stream(data: Batches, devices: Devices, loop: Loop, first_epoch: int = 0) -> tf.data.Dataset:
+    """What `fit` is to go through, from the start of an epoch on."""
+    if loop.on_device:
+        return device_loop.calls(data, loop.steps, first_epoch)
+    return devices.share(data.stream(first_epoch, devices.part))
 
 
 def optimizer(recipe: recipes.Recipe, schedule: recipes.Schedule, steps: int) -> keras.Optimizer:
@@ -103,18 +111,3 @@ def optimizer(recipe: recipes.Recipe, schedule: recipes.Schedule, steps: int) ->
 
 def _verbosity() -> int:
     return 1 if sys.stdout.isatty() else 2
-
-
-def compiles(jit_compile: bool | None) -> bool:
-    """Whether the training step is compiled with XLA; where nothing is said, on a GPU."""
-    return bool(tf.config.list_physical_devices("GPU")) if jit_compile is None else jit_compile
-
-
-def steps_per_execution(steps: int, stage: int) -> int:
-    """How many steps run between two calls from Python, which cost about a millisecond each.
-
-    The largest divisor of `steps` up to 10 in the first stage, up to 100 in the second, whose
-    steps are short.
-    """
-    most = min(steps, (10, 100)[stage - 1])
-    return max(size for size in range(1, most + 1) if steps % size == 0)
