@@ -7,6 +7,9 @@ from collections.abc import Iterator
 
 from tf_twostage.errors import InputError
 
+FLOATX = "float32"
+DATA_FORMAT = "channels_last"
+
 
 def require_tensorflow() -> None:
     """Has Keras run on TensorFlow; to be called before Keras is imported.
@@ -28,8 +31,15 @@ def require_tensorflow() -> None:
 
 
 @contextlib.contextmanager
+def ours() -> Iterator[None]:
+    """What is built or trained inside uses this package's settings, whatever keras.json says."""
+    with using(FLOATX, DATA_FORMAT):
+        yield
+
+
+@contextlib.contextmanager
 def using(floatx: str, data_format: str) -> Iterator[None]:
-    """What is built or trained inside uses this type and order of axes, whatever keras.json says.
+    """What is built or trained inside uses this type and this order of axes.
 
     Layers keep what they were built with. The user's own settings are back afterwards.
     """

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 
 def compiled(model: keras.Model) -> Callable[[np.ndarray], object]:
-    """`model(x, training=False)` for x float32 [N, *row_shape], its outputs NumPy arrays.
+    """`model(x, training=False)` for x [N, *row_shape] of its own type (float32), its outputs NumPy arrays.
 
     Traced once for any N > 0: `predict_on_batch` traces again for every number of examples, which
     costs more than decoding them. Not compiled by XLA, which would compile for every number as
@@ -18,14 +18,15 @@ def compiled(model: keras.Model) -> Callable[[np.ndarray], object]:
     Args:
       model: a half of a `GaussianVAE` that is built.
     """
-    signature = [tf.TensorSpec((None, *model.row_shape), tf.float32)]
+    dtype = model.compute_dtype
+    signature = [tf.TensorSpec((None, *model.row_shape), dtype)]
 
     @tf.function(input_signature=signature, autograph=False)
     def outputs(x):
         return model(x, training=False)
 
     traced = functools.cache(outputs.get_concrete_function)
-    return lambda x: keras.tree.map_structure(np.asarray, traced()(tf.cast(x, tf.float32)))
+    return lambda x: keras.tree.map_structure(np.asarray, traced()(tf.cast(x, dtype)))
 
 
 class Predictor:

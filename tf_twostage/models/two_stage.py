@@ -40,7 +40,7 @@ class TwoStageVAE:
       trained: the set of stages whose weights come from training.
     """
 
-    @keras_settings.using("float32", "channels_last")
+    @keras_settings.ours()
     def __init__(
         self,
         recipe: recipes.Recipe,

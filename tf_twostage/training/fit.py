@@ -20,7 +20,7 @@ from tf_twostage.training.loop import Loop, choose
 from tf_twostage.training.schedule import halved_rate
 
 
-@keras_settings.using("float32", "channels_last")
+@keras_settings.ours()
 def fit_stage(
     model: GaussianVAE,
     data: Batches,
@@ -80,7 +80,7 @@ def fit_stage(
     model.compile(optimizer=None)  # drops the optimiser's state
 
 
-@keras_settings.using("float32", "channels_last")
+@keras_settings.ours()
 def compile_stage(
     model: GaussianVAE, data: Batches, recipe: recipes.Recipe, devices: Devices, loop: Loop
 ) -> None:
