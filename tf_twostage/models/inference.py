@@ -9,7 +9,7 @@ import tensorflow as tf
 
 
 def compiled(model: keras.Model) -> Callable[[np.ndarray], object]:
-    """`model(x, training=False)` for x [N, *row_shape] of its own type (float32), its outputs NumPy arrays.
+    """`model(x, training=False)` for x [N, *row_shape]; its outputs are NumPy arrays.
 
     Traced once for any N > 0: `predict_on_batch` traces again for every number of examples, which
     costs more than decoding them. Not compiled by XLA, which would compile for every number as
