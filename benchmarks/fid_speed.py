@@ -5,17 +5,21 @@
 * speed: images per second of `fid.Inception` (2048 features each), and of the graph as it is in one
   `tf.compat.v1.Session` at batch 50. They run in turns, so that both meet the same load. Peak
   memory is that of another process, which does nothing else.
+* switches: images per second of `fid.Inception` at several batch sizes, batches in flight and
+  layouts, in turns.
 * distance: seconds of the distance at d = 2048, and of `scipy.linalg.sqrtm`.
 * memory: peak memory of streamed statistics of few and of many images.
 
-`--parts speed,distance,memory` chooses among them; the other flags set the sizes.
+`--parts speed,switches,distance,memory` chooses among them; the other flags set the sizes.
 """
 
 import argparse
+import itertools
 import statistics
 import time
 import warnings
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 
@@ -54,11 +58,11 @@ def our_way(path: str) -> Features:
     return quiet_inception(path).features
 
 
-def quiet_inception(path: str) -> fid.Inception:
+def quiet_inception(path: str, **switches: Any) -> fid.Inception:
     """The network, without the warning that a graph is not TTUR's: all are equally fast."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
-        return fid.Inception(path)
+        return fid.Inception(path, **switches)
 
 
 WAYS = {"TTUR's way": ttur_way, "fid": our_way}
@@ -91,6 +95,32 @@ def measure_speed(options: argparse.Namespace) -> None:
     print(f"speed ratio, median of rounds: {statistics.median(ratios):.2f} ", end="")
     print(f"({min(ratios):.2f}..{max(ratios):.2f}); largest difference of a feature: ", end="")
     print(f"{np.abs(ours - theirs).max() / theirs.max():.1e} of the largest")
+
+
+def measure_switches(options: argparse.Namespace) -> None:
+    """Prints images per second of every choice of `fid.Inception`'s switches."""
+    images = random_images(options.images, options.side)
+    sizes = (64, 128, 256) if options.device == "gpu" else (8, 16)
+    choices = list(itertools.product(sizes, (1, 2), ("NHWC", "NCHW")))
+    networks = [
+        quiet_inception(options.inception, batch_size=size, in_flight=in_flight, layout=layout)
+        for size, in_flight, layout in choices
+    ]
+    rates: list[list[float]] = [[] for _ in choices]
+    for network in networks:
+        network.features(images[: 2 * network.batch_size])  # warm-up
+    for _ in range(options.rounds):
+        for network, values in zip(networks, rates, strict=True):
+            start = time.perf_counter()
+            network.features(images)
+            values.append(len(images) / (time.perf_counter() - start))
+    print(f"\nFeatures of {len(images)} images {options.side} × {options.side}, 2048 dims")
+    print(
+        "| batch | in flight | layout | images/s, median (min..max) of rounds |\n|---|---|---|---|"
+    )
+    for (size, in_flight, layout), values in zip(choices, rates, strict=True):
+        spread = f"{statistics.median(values):.2f} ({min(values):.2f}..{max(values):.2f})"
+        print(f"| {size} | {in_flight} | {layout} | {spread} |", flush=True)
 
 
 def features_peak(way: str, inception: str, images: np.ndarray) -> float:
@@ -157,7 +187,12 @@ def measure_memory(options: argparse.Namespace) -> None:
     print(f"growth: {100 * (peaks[-1] / peaks[0] - 1):.1f} %")
 
 
-PARTS = {"speed": measure_speed, "distance": measure_distance, "memory": measure_memory}
+PARTS = {
+    "speed": measure_speed,
+    "switches": measure_switches,
+    "distance": measure_distance,
+    "memory": measure_memory,
+}
 
 
 def parse() -> argparse.Namespace:

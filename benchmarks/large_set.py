@@ -23,14 +23,14 @@ BATCHES, STEPS = 500, 40
 
 def write_set(path: pathlib.Path, count: int) -> None:
     """Writes an .npz of `count` images for training and 1,000 held out, uint8 [N, 32, 32, 3]."""
-    from tf_twostage.data import npz_images, storage
+    from tf_twostage.data import aligned_npz, storage
 
     images = storage.Storage(0, path.parent).empty((count, SIDE, SIDE, 3))
     rng = np.random.default_rng(0)
     for start in range(0, count, 10_000):
         stop = min(count, start + 10_000)
         images[start:stop] = rng.integers(0, 256, (stop - start, SIDE, SIDE, 3), dtype=np.uint8)
-    npz_images.write(path, {"train": images, "test": images[:1000]})
+    aligned_npz.write(path, {"train": images, "test": images[:1000]})
 
 
 def job(path: pathlib.Path, memory_gb: float) -> dict:

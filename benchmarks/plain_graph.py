@@ -100,10 +100,11 @@ def _image_decoder(z, shape, training: bool = True):
 
 
 def _hidden(x, name: str):
+    y = x
     for layer in range(3):
-        stddev = math.sqrt(2 / (int(x.shape[-1]) + WIDTH))
-        x = tf.nn.relu(_dense(x, WIDTH, f"{name}{layer}", stddev=stddev))
-    return x
+        stddev = math.sqrt(2 / (int(y.shape[-1]) + WIDTH))
+        y = tf.nn.relu(_dense(y, WIDTH, f"{name}{layer}", stddev=stddev))
+    return tf.concat([x, y], axis=-1)  # the skip
 
 
 def _latent_encoder(x):

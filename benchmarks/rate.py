@@ -12,13 +12,13 @@ def step_flop(stage: int, shape: tuple[int, ...], batch: int = 100, kappa: int =
     gradient by its input, which is data.
 
     Args:
-      stage: 1 (InfoGAN's network) or 2 (three layers of 1024 in each half).
+      stage: 1 (InfoGAN's network) or 2 (three layers of 1024 in each half, and the skip).
       shape: of one example: [H, W, C] in stage 1, [kappa] in stage 2.
       batch: examples a step.
       kappa: latent dimensions.
     """
     if stage == 2:
-        kernels = 2 * 2 * 1024 * 1024 + 5 * 1024 * kappa
+        kernels = 2 * (kappa * 1024 + 2 * 1024 * 1024) + 3 * (1024 + kappa) * kappa
         return 6 * batch * kernels - 2 * batch * kappa * 1024
     height, width, channels = shape
     flat = 128 * height * width // 16

@@ -2,45 +2,41 @@
 
 import argparse
 import contextlib
+import math
 import os
 import sys
 import warnings
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from fid import images
-from fid.distance import Result, compare, is_statistics
-from fid.errors import Error
+from fid.distance import compare
+from fid.errors import Error, warn
 from fid.folding import FEATURE_NODES
-from fid.graph import TTUR_BLOB_ID
+from fid.graph import TTUR_BLOB_ID, temporary_beside
 from fid.inception import Inception
-from fid.inception_score import inception_score
-from fid.kid import kid
-from fid.precision_recall import PrecisionRecall, precision_recall
+from fid.inception_score import SPLITS, inception_score
+from fid.kid import check_seed, kid
+from fid.precision_recall import K, PrecisionRecall, precision_recall
 from fid.preparation import Preparation
 from fid.progress import Progress
 from fid.protocols import PROTOCOLS
-from fid.statistics import Statistics
+from fid.sides import Side, check_known, open_side
+from fid.statistics import npz_path
 
-METRICS = ("fid", "kid", "prc", "is")
+# How many images of either role a metric needs.
+METRICS = {
+    "fid": {"real": 2, "generated": 2},
+    "kid": {"real": 2, "generated": 2},
+    "prc": {"real": K + 1, "generated": K + 1},
+    "is": {"real": 2, "generated": SPLITS},
+}
 _DESCRIPTION = """\
 The Fréchet Inception Distance between real and generated images, as TTUR's script computes it.
-Each side is a folder of PNG or JPEG files, an .npy or .npz file of images [N, H, W(, C)] in
-0..255, or an .npz of statistics (mu, sigma). The last line printed is the number alone."""
-
-
-@dataclass
-class Side:
-    """One of the two sides: its statistics, and its features where a metric needs them."""
-
-    role: str
-    source: Any
-    statistics: Statistics | None = None
-    features: np.ndarray | None = None
+Each side is a folder of image files, an .npy or .npz file of images [N, H, W(, C)] in 0..255
+(file.npz:key names one array of several), or an .npz of statistics (mu, sigma). The last line
+printed is the number alone."""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -79,7 +75,9 @@ def parser() -> argparse.ArgumentParser:
         "fid keep the features in memory",
     )
     add("--save-stats", metavar="FILE", help="write the real images' statistics to this .npz")
-    add("--batch-size", type=int, metavar="N", help="images per run of the network (CPU 8, GPU 64)")
+    add(
+        "--batch-size", type=int, metavar="N", help="images per run of the network (CPU 8, GPU 128)"
+    )
     add("--seed", type=int, default=0, help="of KID's subsets (0)")
     return result
 
@@ -104,29 +102,28 @@ def run(options: argparse.Namespace) -> list[str]:
     """Computes what is asked for; the lines to print.
 
     Raises:
-        Error: any mistake in the arguments or the files.
+        Error: any mistake in the arguments or the files; most before anything is computed.
     """
     metrics = _chosen_metrics(options)
+    target = _stats_file(options)
     preparation = Preparation(
         options.protocol, quantize=options.quantize, drop_last=options.drop_last
     )
-    sides = _open_sides(options, metrics)
-    network = None
-    if any(side.statistics is None for side in sides):
-        _start_tensorflow(options.gpu)
-        network = Inception(options.inception, batch_size=options.batch_size)
-    if "is" in metrics:
-        network.check_softmax()
+    sides = _open_sides(options, preparation)
+    possible = _possible(metrics, sides)
+    network = _network_for(sides, options, possible)
+    check_known(sides, options.dims, network)
     for side in sides:
         if side.statistics is None:
-            _measure(side, network, options.dims, preparation, keep=metrics != ["fid"])
-    if options.save_stats:
-        sides[0].statistics.save(options.save_stats)
+            with Progress(side.role, side.count) as progress:
+                side.measure(network, options.dims, progress, keep=possible != ["fid"])
+    if target:
+        sides[0].statistics.save(target)
     if len(sides) == 1:
-        return [f"statistics of {sides[0].statistics.count} images: {options.save_stats}"]
-    result = compare(*(side.statistics for side in sides), options.dims, preparation)
-    measured = {"fid": lambda: result} | _other_metrics(*sides, network, options.seed)
-    return _report(result, {name: measured[name]() for name in metrics})
+        return [f"statistics of {sides[0].statistics.count} images: {target}"]
+    compute = _metrics(*sides, network, options, preparation)
+    values = {name: compute[name]() if name in possible else math.nan for name in metrics}
+    return _report(*sides, options, values)
 
 
 def _chosen_metrics(options: argparse.Namespace) -> list[str]:
@@ -136,27 +133,79 @@ def _chosen_metrics(options: argparse.Namespace) -> list[str]:
             raise Error(f"unknown metric {name!r}; --metrics takes {','.join(METRICS)}")
     if "is" in metrics and options.dims != 2048:
         raise Error("the Inception Score needs --dims 2048")
+    check_seed(options.seed)
     return metrics
 
 
-def _open_sides(options: argparse.Namespace, metrics: list[str]) -> list[Side]:
+def _stats_file(options: argparse.Namespace) -> Path | None:
+    """Where the real images' statistics are to be written, which must be possible."""
+    if not options.save_stats:
+        return None
+    path = npz_path(options.save_stats)
+    for given in (options.real, options.generated):
+        if given and path.exists() and Path(given).exists() and path.samefile(given):
+            raise Error(f"--save-stats {path}: would overwrite what is read; name another file")
+    if path.is_dir() or not path.parent.is_dir():
+        what = "this is a folder" if path.is_dir() else "there is no such folder"
+        raise Error(f"--save-stats {path}: {what}")
+    try:
+        with temporary_beside(path):
+            return path
+    except OSError as error:
+        raise Error(f"--save-stats {path} cannot be written: {error.strerror}") from None
+
+
+def _open_sides(options: argparse.Namespace, preparation: Preparation) -> list[Side]:
     """Both sides, statistics loaded and images found, before any time is spent."""
     if options.generated is None and not options.save_stats:
         raise Error("name the generated images too, or a file with --save-stats")
-    if options.save_stats and not Path(options.save_stats).parent.is_dir():
-        raise Error(f"--save-stats {options.save_stats}: there is no such folder")
     paths = {"real": options.real, "generated": options.generated}
-    sides = []
-    for role, path in paths.items():
-        if path is None:
-            continue
-        if not is_statistics(path):
-            sides.append(Side(role, images.open_images(path)))
-        elif metrics != ["fid"]:
-            raise Error(f"{path} holds statistics: all metrics but fid need the images themselves")
-        else:
-            sides.append(Side(role, path, statistics=Statistics.load(path)))
-    return sides
+    return [
+        open_side(path, replace(preparation, role=role)) for role, path in paths.items() if path
+    ]
+
+
+def _possible(metrics: list[str], sides: list[Side]) -> list[str]:
+    """The metrics for which there are enough images; says of the others why they are not.
+
+    Raises:
+        Error: a metric needs images where there are statistics; no metric is possible.
+    """
+    for side in sides:
+        if side.images is None and metrics != ["fid"]:
+            raise Error(
+                f"{side.role}: these are statistics; all metrics but fid need the images themselves"
+            )
+    missing = {name: _too_few(name, sides) for name in metrics}
+    possible = [name for name in metrics if not missing[name]]
+    reasons = [reason for reason in missing.values() if reason]
+    if not possible:
+        raise Error("; ".join(reasons))
+    for reason in reasons:
+        warn(reason)
+    return possible
+
+
+def _too_few(metric: str, sides: list[Side]) -> str:
+    """Why there are too few images for a metric; empty if there are enough."""
+    for side in sides:
+        least = METRICS[metric][side.role]
+        if side.count is not None and side.count < least:
+            return f"{metric} needs {least} {side.role} images or more, not {side.count}"
+    return ""
+
+
+def _network_for(
+    sides: list[Side], options: argparse.Namespace, metrics: list[str]
+) -> Inception | None:
+    """The network, if there are images that it has to see."""
+    if all(side.images is None for side in sides):
+        return None
+    _start_tensorflow(options.gpu)
+    network = Inception(options.inception, batch_size=options.batch_size)
+    if "is" in metrics:
+        network.check_softmax()
+    return network
 
 
 def _start_tensorflow(gpu: str | None) -> None:
@@ -184,45 +233,43 @@ def _silent_stderr() -> Iterator[None]:
         os.close(saved)
 
 
-def _measure(
-    side: Side, network: Inception, dims: int, preparation: Preparation, keep: bool
-) -> None:
-    """Fills in the side's statistics, and its features if they are to be kept."""
-    prepared = replace(preparation, role=side.role).batches(side.source)
-    with Progress(side.role, images.count(side.source)) as progress:
-        features = network.stream(prepared, dims, progress)
-        if keep:
-            parts = list(features)
-            side.features = np.concatenate(parts) if parts else np.zeros((0, dims))
-            features = [side.features]
-        side.statistics = Statistics.from_features(features, network.git_blob_id)
-
-
-def _report(result: Result, values: dict[str, Any]) -> list[str]:
-    """The lines of the answer, the last one a number alone."""
-    first = next(iter(values.values()))
-    number = first.precision if isinstance(first, PrecisionRecall) else first
-    return [
-        f"real {result.n_real or 'unknown'}, generated {result.n_generated or 'unknown'} images; "
-        f"{result.dims} dims, protocol {result.protocol}{_extras(result)}",
-        _graph_line(result.inception_git_blob),
-        *(f"{name.upper()}: {value}" for name, value in values.items()),
-        f"{float(number):.6f}",
-    ]
-
-
-def _other_metrics(real: Side, generated: Side, network: Inception | None, seed: int) -> dict:
+def _metrics(
+    real: Side,
+    generated: Side,
+    network: Inception | None,
+    options: argparse.Namespace,
+    preparation: Preparation,
+) -> dict[str, Callable[[], Any]]:
+    """How each metric is computed."""
     pair = (real.features, generated.features)
+    statistics = (real.statistics, generated.statistics)
     return {
-        "kid": lambda: kid(*pair, seed=seed),
+        "fid": lambda: compare(*statistics, options.dims, preparation),
+        "kid": lambda: kid(*pair, seed=options.seed),
         "prc": lambda: precision_recall(*pair),
         "is": lambda: inception_score(network.class_probabilities(generated.features)),
     }
 
 
-def _extras(result: Result) -> str:
-    quantized = ", quantized" if result.quantize else ""
-    return quantized + (f", last batch of {result.drop_last} dropped" if result.drop_last else "")
+def _report(
+    real: Side, generated: Side, options: argparse.Namespace, values: dict[str, Any]
+) -> list[str]:
+    """The lines of the answer, the last one a number alone."""
+    first = next(iter(values.values()))
+    number = first.precision if isinstance(first, PrecisionRecall) else first
+    blob = real.statistics.git_blob_id or generated.statistics.git_blob_id
+    return [
+        f"real {real.count or 'unknown'}, generated {generated.count or 'unknown'} images; "
+        f"{options.dims} dims, protocol {options.protocol}{_extras(options)}",
+        _graph_line(blob),
+        *(f"{name.upper()}: {value}" for name, value in values.items()),
+        f"{float(number):.6f}",
+    ]
+
+
+def _extras(options: argparse.Namespace) -> str:
+    quantized, size = ", quantized" if options.quantize else "", options.drop_last
+    return quantized + (f", last batch of {size} dropped" if size else "")
 
 
 def _graph_line(blob: str | None) -> str:
@@ -234,7 +281,8 @@ def _graph_line(blob: str | None) -> str:
 
 
 def _say(text: str) -> None:
-    print(f"fid: {text}", file=sys.stderr, flush=True)
+    line = " ".join(text.splitlines())  # names of files may hold line breaks
+    print(f"fid: {line}", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -2,17 +2,15 @@
 
 import dataclasses
 import os
-import zipfile
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
-from fid.errors import Error
 from fid.frechet import frechet_distance
 from fid.graph import TTUR_BLOB_ID
 from fid.inception import Inception, check_dims
 from fid.preparation import AS_THEY_ARE, Preparation
-from fid.statistics import Statistics, as_inception, measure
+from fid.sides import check_known, open_side
+from fid.statistics import Statistics, as_inception
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,16 +85,16 @@ def compute(
     """
     check_dims(dims)
     preparation = Preparation(protocol, quantize=quantize, drop_last=drop_last)
-    sides = [_load_statistics(side) for side in (real, generated)]
-    if not all(isinstance(side, Statistics) for side in sides):
-        inception = as_inception(inception)
-    statistics = [
-        side
-        if isinstance(side, Statistics)
-        else measure(side, inception, dims, dataclasses.replace(preparation, role=role), progress)
-        for side, role in zip(sides, ("real", "generated"), strict=True)
+    sides = [
+        open_side(source, dataclasses.replace(preparation, role=role))
+        for role, source in (("real", real), ("generated", generated))
     ]
-    return compare(*statistics, dims, preparation)
+    network = None if all(side.statistics for side in sides) else as_inception(inception)
+    check_known(sides, dims, network)
+    for side in sides:
+        if side.statistics is None:
+            side.measure(network, dims, progress)
+    return compare(*(side.statistics for side in sides), dims, preparation)
 
 
 def compare(
@@ -116,14 +114,9 @@ def compare(
     Raises:
         Error: the statistics differ in dims or graph.
     """
-    for side in (real, generated):
-        if side.dims != dims:
-            raise Error(
-                f"statistics of {side.dims} dims where {dims} are asked for; set dims to match"
-            )
+    real.check_fits(dims, generated.git_blob_id)
+    generated.check_fits(dims, real.git_blob_id)
     blobs = {real.git_blob_id, generated.git_blob_id}
-    if len(blobs - {None}) > 1:
-        raise Error("the two sides' statistics come from different Inception graphs")
     return Result(
         value=frechet_distance(real.mu, real.sigma, generated.mu, generated.sigma),
         dims=dims,
@@ -135,22 +128,3 @@ def compare(
         n_real=real.count,
         n_generated=generated.count,
     )
-
-
-def is_statistics(path: str | os.PathLike) -> bool:
-    """Whether the path is an `.npz` that holds `mu` and `sigma`."""
-    path = Path(path)
-    if path.suffix != ".npz":
-        return False
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return {"mu.npy", "sigma.npy"} <= set(archive.namelist())
-    except (OSError, zipfile.BadZipFile):
-        return False  # whoever opens it says what is wrong
-
-
-def _load_statistics(side: Any) -> Any:
-    """The statistics that a path names; anything else as it is."""
-    if isinstance(side, str | os.PathLike) and is_statistics(side):
-        return Statistics.load(side)
-    return side

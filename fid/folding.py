@@ -131,7 +131,7 @@ def _add_folded(folded: GraphDef, norm: Any, nodes: dict[str, Any]) -> None:
     if before.op == "Conv2D":
         source = f"{norm.name}/folded"
         weights = constant(nodes, before.input[1]) * scale  # [height, width, in, out]
-        _add_constant(folded, f"{source}/weights", weights)
+        add_constant(folded, f"{source}/weights", weights.astype(np.float32))
         convolution = folded.node.add()
         convolution.CopyFrom(before)
         convolution.name = source
@@ -139,10 +139,10 @@ def _add_folded(folded: GraphDef, norm: Any, nodes: dict[str, Any]) -> None:
         convolution.input.extend([_past_checks(before.input[0], nodes), f"{source}/weights"])
     else:  # no convolution to fold into: multiply instead
         source = f"{norm.name}/scaled"
-        _add_constant(folded, f"{source}/scale", scale)
+        add_constant(folded, f"{source}/scale", scale.astype(np.float32))
         inputs = [_past_checks(norm.input[0], nodes), f"{source}/scale"]
         _add_float_node(folded, source, "Mul", inputs)
-    _add_constant(folded, f"{norm.name}/shift", shift)
+    add_constant(folded, f"{norm.name}/shift", shift.astype(np.float32))
     _add_float_node(folded, norm.name, "BiasAdd", [source, f"{norm.name}/shift"])
 
 
@@ -153,12 +153,14 @@ def _add_float_node(graph: GraphDef, name: str, op: str, inputs: list[str]) -> N
     node.attr["T"].type = float32.as_datatype_enum
 
 
-def _add_constant(graph: GraphDef, name: str, value: np.ndarray) -> None:
-    from tensorflow import float32, make_tensor_proto
+def add_constant(graph: GraphDef, name: str, value: np.ndarray) -> None:
+    """Adds a Const node of the value's dtype."""
+    from tensorflow import make_tensor_proto
 
+    tensor = make_tensor_proto(value)
     node = graph.node.add(name=name, op="Const")
-    node.attr["dtype"].type = float32.as_datatype_enum
-    node.attr["value"].tensor.CopyFrom(make_tensor_proto(value.astype(np.float32)))
+    node.attr["dtype"].type = tensor.dtype
+    node.attr["value"].tensor.CopyFrom(tensor)
 
 
 def part(graph: GraphDef, output: str, fed: str) -> GraphDef:

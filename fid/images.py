@@ -3,8 +3,6 @@
 import hashlib
 import itertools
 import os
-import zipfile
-import zlib
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -13,38 +11,42 @@ from typing import Any
 
 import numpy as np
 
+from fid import image_files, npz_images
 from fid.errors import Error, warn
 
-SUFFIXES = (".png", ".jpg", ".jpeg")
+_HELD_OUT = ("test", "val", "validation")  # names of folders beside `train`
 _CHUNK = 64  # images in a batch cut from an array or read from a folder
 _READERS = 4  # threads that decode files
 
 
 class Folder:
-    """The PNG and JPEG files of one folder, by name; subfolders are not searched.
+    """The image files below a folder, subfolders included, as `fid.image_files` finds them.
 
-    Iterating reads them anew, as batches uint8 [n, H, W, 3] of neighbours of the same size.
+    Iterating reads them anew, as batches uint8 [n, H, W, 3] of neighbours of the same size. Warns,
+    with a `UserWarning`, of files that are left out.
 
     Raises:
-        Error: there is no such folder, or it holds no such file; later, a file cannot be read.
+        Error: there is no such folder, it holds no image, or it holds `train/` beside held-out
+            images; later, a file cannot be read.
     """
 
     def __init__(self, path: str | os.PathLike):
         self.path = Path(path)
         if not self.path.is_dir():
             raise Error(f"no folder {self.path}")
-        self.files = sorted(f for f in self.path.iterdir() if f.suffix.lower() in SUFFIXES)
+        _check_one_set(self.path)
+        self.files, left_out = image_files.find(self.path)
         if not self.files:
-            raise Error(
-                f"the folder {self.path} holds no PNG or JPEG (subfolders are not searched)"
-            )
+            raise Error(f"the folder {self.path} holds no {image_files.KINDS} file")
+        if left_out:
+            warn(f"{self.path}: {image_files.left_out_text(left_out)}")
 
     def __len__(self) -> int:
         return len(self.files)
 
     def __iter__(self) -> Iterator[np.ndarray]:
         group: list[np.ndarray] = []
-        for image in _read_ahead(read_image, self.files):
+        for image in _read_ahead(image_files.read, self.files):
             if group and (len(group) == _CHUNK or image.shape != group[0].shape):
                 yield np.stack(group)
                 group = []
@@ -52,63 +54,40 @@ class Folder:
         yield np.stack(group)
 
 
-class Npz:
-    """The array of images in an `.npz` file, read piece by piece.
-
-    It is the file's array named `images`, else its only array.
-
-    Raises:
-        Error: the file cannot be read, or does not say which array is meant.
-    """
-
-    def __init__(self, path: str | os.PathLike):
-        self.path = Path(path)
-        try:
-            with zipfile.ZipFile(self.path) as archive:
-                names = [n for n in archive.namelist() if n.endswith(".npy")]
-                self._member = _image_member(names, self.path)
-                with archive.open(self._member) as file:
-                    self.shape, fortran, self.dtype = _read_header(file)
-        except (OSError, ValueError, zipfile.BadZipFile) as error:
-            raise error if isinstance(error, Error) else _unreadable(self.path) from None
-        if fortran or self.dtype.hasobject:
-            raise Error(f"{self.path} holds an array in Fortran order or of objects; save it anew")
-
-    def __len__(self) -> int:
-        return self.shape[0] if self.shape else 0
-
-    def __iter__(self) -> Iterator[np.ndarray]:
-        step = int(np.prod(self.shape[1:], dtype=np.int64)) * self.dtype.itemsize
-        try:
-            with zipfile.ZipFile(self.path) as archive, archive.open(self._member) as file:
-                _read_header(file)
-                for start in range(0, len(self), _CHUNK):
-                    count = min(_CHUNK, len(self) - start)
-                    values = np.frombuffer(file.read(count * step), self.dtype)
-                    yield values.reshape(count, *self.shape[1:])
-        except (OSError, ValueError, zipfile.BadZipFile, zlib.error) as error:
-            raise error if isinstance(error, Error) else _unreadable(self.path) from None
+def _check_one_set(folder: Path) -> None:
+    """Raises `Error` where a folder holds both images to train on and held-out ones."""
+    held_out = [name for name in _HELD_OUT if (folder / name).is_dir()]
+    if held_out and (folder / "train").is_dir():
+        names = ", ".join(str(folder / name) for name in ("train", *held_out))
+        raise Error(f"the folder {folder} holds several sets: name one of {names}")
 
 
 def open_images(path: str | os.PathLike) -> Any:
     """The images that a path names: a folder's, an `.npy` file's (mapped) or an `.npz` file's.
 
+    `file.npz:key` names one array of several.
+
     Raises:
         Error: there is nothing at the path, or it is none of these.
     """
-    path = Path(path)
+    path, key = npz_images.split_key(path)
     if path.is_dir():
         return Folder(path)
     if not path.exists():
         raise Error(f"no file or folder {path}")
     if path.suffix == ".npz":
-        return Npz(path)
+        return npz_images.Npz(path, key)
     if path.suffix != ".npy":
-        raise Error(f"{path} is no folder of PNG or JPEG, no .npz and no .npy file")
+        raise Error(f"{path} is no folder of images, no .npz and no .npy file")
     try:
         return np.lib.format.open_memmap(path, mode="r")
     except (OSError, ValueError, EOFError):
-        raise _unreadable(path) from None
+        raise npz_images.unreadable(path) from None
+
+
+def opened(images: Any) -> Any:
+    """What a path names, by `open_images`; anything else as it is."""
+    return open_images(images) if isinstance(images, str | os.PathLike) else images
 
 
 def batches(images: Any) -> Iterator[np.ndarray]:
@@ -120,8 +99,7 @@ def batches(images: Any) -> Iterator[np.ndarray]:
     Raises:
         Error: the shape or the dtype is that of no images.
     """
-    if isinstance(images, str | os.PathLike):
-        images = open_images(images)
+    images = opened(images)
     if hasattr(images, "shape") and hasattr(images, "__getitem__"):
         pieces: Iterable = (images[i : i + _CHUNK] for i in range(0, _length(images), _CHUNK))
     elif isinstance(images, Iterable):
@@ -169,16 +147,13 @@ def content_hash(images: Any) -> str:
     Raises:
         Error: the images can be read only once, as a generator's.
     """
-    if isinstance(images, str | os.PathLike):
-        images = open_images(images)
+    images = opened(images)
     if isinstance(images, Iterator):
-        raise Error(
-            "images from a generator can be read only once; give an array, or name a cache key"
-        )
+        raise Error("images from a generator can be read only once; give an array or a path")
     digest = hashlib.sha256()
     if isinstance(images, Folder):
         for file in images.files:
-            digest.update(hashlib.sha256(file.read_bytes()).digest())
+            digest.update(hashlib.sha256(_bytes(file)).digest())
         return digest.hexdigest()
     for batch in batches(images):
         digest.update(repr((batch.dtype.str, batch.shape[1:])).encode())
@@ -186,30 +161,19 @@ def content_hash(images: Any) -> str:
     return digest.hexdigest()
 
 
+def _bytes(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise Error(f"cannot read the image {file}: {error.strerror}") from None
+
+
 def count(images: Any) -> int | None:
     """How many images there are; None where only reading them would tell."""
-    if isinstance(images, Folder | Npz) or hasattr(images, "shape"):
+    if isinstance(images, Folder):
         return len(images)
-    return None
-
-
-def read_image(path: Path) -> np.ndarray:
-    """One image file as uint8 [H, W, 3].
-
-    Raises:
-        Error: the file cannot be read as an image, or holds more than 8 bits a channel.
-    """
-    from PIL import Image
-
-    try:
-        with Image.open(path) as image:
-            deep = image.mode == "F" or image.mode.startswith("I")
-            pixels = None if deep else np.asarray(image.convert("RGB"))
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
-        raise Error(f"cannot read the image {path}: it is damaged, or no PNG or JPEG") from None
-    if pixels is None:
-        raise Error(f"the image {path} has more than 8 bits a channel; convert it to 8")
-    return pixels
+    shape = getattr(images, "shape", ())
+    return int(shape[0]) if shape else None
 
 
 def _read_ahead(read: Callable[[Path], np.ndarray], files: list[Path]) -> Iterator[np.ndarray]:
@@ -247,24 +211,3 @@ def _checked_batch(batch: np.ndarray) -> np.ndarray:
             f"a batch of images of shape {batch.shape}; expected [n, H, W], or [n, H, W, 1 or 3]"
         )
     return batch
-
-
-def _image_member(names: list[str], path: Path) -> str:
-    if "images.npy" in names:
-        return "images.npy"
-    if len(names) != 1:
-        found = ", ".join(sorted(n.removesuffix(".npy") for n in names)) or "nothing"
-        raise Error(f"{path} holds {found}; expected mu and sigma, or one array of images")
-    return names[0]
-
-
-def _read_header(file: Any) -> tuple[tuple[int, ...], bool, np.dtype]:
-    version = np.lib.format.read_magic(file)
-    read = {1: np.lib.format.read_array_header_1_0}.get(
-        version[0], np.lib.format.read_array_header_2_0
-    )
-    return read(file)
-
-
-def _unreadable(path: Path) -> Error:
-    return Error(f"{path} cannot be read as a NumPy file: it is damaged or of another kind")

@@ -14,9 +14,10 @@ from fid import folding
 from fid.errors import Error, warn
 from fid.graph import TTUR_BLOB_ID, find_graph, git_blob_id
 from fid.images import batches, check_pixels
+from fid.runners import FoldedGraph, Pack, UnfoldedGraph
 
-_CPU_BATCH, _GPU_BATCH = 8, 64
-_CPU_STREAMS, _GPU_STREAMS = 2, 1  # batches in flight: two keep a CPU's cores busy between layers
+_CPU_BATCH, _GPU_BATCH = 8, 128
+_IN_FLIGHT = 2  # batches on a device at once: it need not wait for Python between them
 
 
 class Inception:
@@ -30,9 +31,12 @@ class Inception:
         path: the graph's file or folder; None: as `fid.find_graph` finds it.
         fold: fold batch norm into the convolutions and run in TensorFlow 2; False runs the graph
             as it is in a `tf.compat.v1.Session`, as TTUR does: slower, for comparison.
-        batch_size: images per run of the network; None: 8 on a CPU, 64 on a GPU.
+        batch_size: images per run of the network; None: 8 on a CPU, 128 on a GPU.
         devices: TensorFlow's names of those to use ("GPU:1"), for the folded graph; None: all GPUs,
             or the CPU.
+        in_flight: how many batches each device is given at once, for the folded graph.
+        layout: "NHWC" or "NCHW", the order of axes in which the folded graph is computed; None:
+            NHWC on a CPU, NCHW on a GPU.
 
     Attributes:
         path: the graph's file.
@@ -40,7 +44,8 @@ class Inception:
         is_ttur: whether it is the very graph that published FIDs are measured with.
 
     Raises:
-        Error: as `fid.find_graph`; the graph is not frozen; `batch_size` is below 1.
+        Error: as `fid.find_graph`; the graph is not frozen; `batch_size` or `in_flight` is below 1;
+            an unknown layout.
     """
 
     def __init__(
@@ -50,9 +55,12 @@ class Inception:
         fold: bool = True,
         batch_size: int | None = None,
         devices: Sequence[str] | None = None,
+        in_flight: int = _IN_FLIGHT,
+        layout: str | None = None,
     ):
-        if batch_size is not None and batch_size < 1:
-            raise Error(f"batch_size is {batch_size}; it must be at least 1")
+        for name, value in (("batch_size", batch_size), ("in_flight", in_flight)):
+            if value is not None and value < 1:
+                raise Error(f"{name} is {value}; it must be at least 1")
         self.path = find_graph(path)
         self.git_blob_id = git_blob_id(self.path)
         self.is_ttur = self.git_blob_id == TTUR_BLOB_ID
@@ -66,8 +74,9 @@ class Inception:
         gpu = "GPU" in devices[0].upper()
         self.batch_size = batch_size or (_GPU_BATCH if gpu else _CPU_BATCH)
         self._devices = list(devices) if fold else [None]  # a session places its graph itself
-        self._streams = len(self._devices) * (_CPU_STREAMS if fold and not gpu else _GPU_STREAMS)
-        self._runner = (_Folded if fold else _Unfolded)(graph)
+        self._in_flight = len(self._devices) * in_flight if fold else 1
+        layout = layout or ("NCHW" if gpu else "NHWC")
+        self._runner = FoldedGraph(graph, layout) if fold else UnfoldedGraph(graph)
         self._prepared: set[tuple] = set()  # (device, dims) that have run once
         self._softmax_weights = _softmax_weights(graph)
 
@@ -79,7 +88,7 @@ class Inception:
         Args:
             images: uint8 or float in 0..255, [N, H, W, 3], [N, H, W, 1] or [N, H, W] of any H and
                 W, as an array; or an iterable of such batches, of several sizes even; or the path
-                of a folder of PNG and JPEG files, or of an `.npy` or `.npz` file.
+                of a folder of image files, or of an `.npy` or `.npz` file.
             dims: 2048 (`pool_3`), 768 (`mixed_7/join`, averaged over space), 192 (`pool_1`,
                 likewise) or 64 (`pool`, likewise): the meanings that pytorch-fid gives them.
             progress: called with the number of images done so far.
@@ -103,7 +112,7 @@ class Inception:
         check_dims(dims)
         done = 0
         checked = check_pixels(batches(images))
-        for values in self._in_flight(self._network_batches(checked), dims):
+        for values in self._computed(_packs(checked, self.batch_size), dims):
             if not np.isfinite(values).all():
                 raise Error("the Inception graph gives infinite or NaN features for these images")
             done += len(values)
@@ -140,42 +149,45 @@ class Inception:
         exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
         return exponentials / exponentials.sum(axis=1, keepdims=True)
 
-    def _in_flight(
-        self, batches: Iterator[tuple[np.ndarray, int]], dims: int
-    ) -> Iterator[np.ndarray]:
-        """The features of each batch, in order, `self._streams` batches at a time."""
-        from tensorflow import device
-
-        def run(place: str | None, batch: np.ndarray, count: int) -> np.ndarray:
-            with device(place):
-                return self._runner.features(batch, dims)[:count]
-
-        with _full_precision(), ThreadPoolExecutor(self._streams) as pool:
+    def _computed(self, packs: Iterator[Pack], dims: int) -> Iterator[np.ndarray]:
+        """The features of each pack, in order, `self._in_flight` packs at a time."""
+        with _full_precision(), ThreadPoolExecutor(self._in_flight) as pool:
             waiting: deque = deque()
-            for batch, place in zip(batches, itertools.cycle(self._devices), strict=False):
-                waiting.append(pool.submit(run, place, *batch))
+            for pack, place in zip(packs, itertools.cycle(self._devices), strict=False):
+                waiting.append(pool.submit(self._run, place, pack, dims))
                 # The first run alone: it prepares the graph, which takes more memory than a run.
-                most = self._streams if (place, dims) in self._prepared else 0
+                most = self._in_flight if (place, dims) in self._prepared else 0
                 while len(waiting) > most:
                     yield waiting.popleft().result()
                 self._prepared.add((place, dims))
             while waiting:
                 yield waiting.popleft().result()
 
-    def _network_batches(self, batches: Iterable[np.ndarray]) -> Iterator[tuple[np.ndarray, int]]:
-        """Batches of the network's own size, the last filled up with zeros, and how many count."""
-        size, pending = self.batch_size, []
-        for batch in batches:
-            for start in range(0, len(batch), size):
-                pending.append(self._runner.resize(to_network_input(batch[start : start + size])))
-                if sum(map(len, pending)) >= size:
-                    joined = np.concatenate(pending)
-                    yield joined[:size], size
-                    pending = [joined[size:]]
-        left = sum(map(len, pending))
-        if left:
-            fill = np.zeros((size - left, *pending[-1].shape[1:]), np.float32)
-            yield np.concatenate([*pending, fill]), left
+    def _run(self, place: str | None, pack: Pack, dims: int) -> np.ndarray:
+        from tensorflow import device, errors
+
+        try:
+            with device(place):
+                return self._runner.features(pack, self.batch_size, dims)
+        except errors.ResourceExhaustedError:
+            raise Error(
+                f"no memory is left for {self.batch_size} images at a time; lower the batch size"
+            ) from None
+
+
+def _packs(batches: Iterable[np.ndarray], size: int) -> Iterator[Pack]:
+    """Images regrouped for the network: `size` in a pack, fewer in the last one."""
+    pack, count = [], 0
+    for batch in map(to_network_input, batches):
+        while len(batch):
+            piece, batch = batch[: size - count], batch[size - count :]
+            pack.append(piece)
+            count += len(piece)
+            if count == size:
+                yield pack
+                pack, count = [], 0
+    if pack:
+        yield pack
 
 
 def check_dims(dims: int) -> None:
@@ -186,8 +198,8 @@ def check_dims(dims: int) -> None:
 
 
 def to_network_input(batch: np.ndarray) -> np.ndarray:
-    """Images [n, H, W, 1 or 3] as float32 [n, H, W, 3]; grey is repeated."""
-    batch = np.ascontiguousarray(batch, np.float32)
+    """Images [n, H, W, 1 or 3] as uint8 or float32 [n, H, W, 3]; grey is repeated."""
+    batch = np.ascontiguousarray(batch, None if batch.dtype == np.uint8 else np.float32)
     return np.repeat(batch, 3, axis=-1) if batch.shape[-1] == 1 else batch
 
 
@@ -217,68 +229,3 @@ def _softmax_weights(graph: Any) -> np.ndarray | None:
         return None
     weights = folding.constant(nodes, nodes[folding.SOFTMAX_LOGITS].input[1])
     return weights if weights.any() else None
-
-
-class _Folded:
-    """Runs the folded graph as two `tf.function`s: to the network's size, then to features."""
-
-    def __init__(self, graph: Any):
-        self._graph = folding.fold(graph)
-        self._resized = folding.resize_node(graph)
-        self._functions: dict[int, Callable] = {}
-        self._resize = self._function(self._resized, folding.INPUT, [None, None, None, 3])
-
-    def resize(self, batch: np.ndarray) -> np.ndarray:
-        """float32 [n, H, W, 3] -> float32 [n, 299, 299, 3]."""
-        return self._resize(batch).numpy()
-
-    def features(self, batch: np.ndarray, dims: int) -> np.ndarray:
-        """float32 [n, 299, 299, 3], as `resize` gives it -> float32 [n, dims]."""
-        if dims not in self._functions:
-            node = folding.FEATURE_NODES[dims]
-            self._functions[dims] = self._function(node, self._resized, [None, *batch.shape[1:]])
-        return _averaged(self._functions[dims](batch).numpy(), dims)
-
-    def _function(self, output: str, fed: str, shape: list[int | None]) -> Callable:
-        """The part of the graph from `fed` to `output` as a function of one tensor."""
-        import tensorflow as tf
-
-        part = folding.part(self._graph, output, fed)
-
-        def run(values: tf.Tensor) -> tf.Tensor:
-            return tf.graph_util.import_graph_def(
-                part, input_map={f"{fed}:0": values}, return_elements=[f"{output}:0"], name=""
-            )[0]
-
-        signature = [tf.TensorSpec(shape, tf.float32)]
-        return tf.function(run, input_signature=signature, autograph=False)
-
-
-class _Unfolded:
-    """Runs the graph as it is in one session of TensorFlow 1."""
-
-    def __init__(self, graph: Any):
-        import tensorflow as tf
-
-        self._resized = f"{folding.resize_node(graph)}:0"
-        with tf.Graph().as_default() as imported:
-            self._input = tf.compat.v1.placeholder(tf.float32, [None, None, None, 3])
-            fed = {f"{folding.INPUT}:0": self._input}
-            tf.graph_util.import_graph_def(graph, input_map=fed, name="")
-        self._session = tf.compat.v1.Session(graph=imported)
-
-    def resize(self, batch: np.ndarray) -> np.ndarray:
-        """float32 [n, H, W, 3] -> float32 [n, 299, 299, 3]."""
-        return self._session.run(self._resized, {self._input: batch})
-
-    def features(self, batch: np.ndarray, dims: int) -> np.ndarray:
-        """float32 [n, 299, 299, 3], as `resize` gives it -> float32 [n, dims]."""
-        output = f"{folding.FEATURE_NODES[dims]}:0"
-        return _averaged(self._session.run(output, {self._resized: batch}), dims)
-
-
-def _averaged(maps: np.ndarray, dims: int) -> np.ndarray:
-    """The mean over space, float32 [n, dims], of float32 [n, h, w, dims]."""
-    if maps.ndim != 4 or maps.shape[-1] != dims:
-        raise Error(f"the Inception graph gives features of shape {maps.shape}, not of {dims} dims")
-    return maps.mean(axis=(1, 2), dtype=np.float64).astype(np.float32)

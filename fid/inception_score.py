@@ -7,6 +7,8 @@ import numpy as np
 
 from fid.errors import Error
 
+SPLITS = 10  # as in the paper
+
 
 @dataclass(frozen=True)
 class InceptionScore:
@@ -29,13 +31,13 @@ class InceptionScore:
         return f"{self.mean:.6g} ± {self.std:.2g} ({self.splits} splits)"
 
 
-def inception_score(probabilities: np.ndarray, splits: int = 10) -> InceptionScore:
+def inception_score(probabilities: np.ndarray, splits: int = SPLITS) -> InceptionScore:
     """exp of the mean KL divergence of p(y | x) from p(y), over consecutive splits of the images.
 
     Args:
         probabilities: p(y | x), float [N, classes], rows summing to 1, as
             `Inception.class_probabilities` gives them.
-        splits: 10 in the paper.
+        splits: how many.
 
     Raises:
         Error: fewer images than splits; no probabilities.

@@ -48,18 +48,25 @@ def kid(
         seed: of the subsets; the same seed gives the same number.
 
     Raises:
-        Error: fewer than 2 images on a side, other shapes, subsets < 1 or subset_size < 2.
+        Error: fewer than 2 images on a side, other shapes; subsets < 1, subset_size < 2, seed < 0.
     """
     real, generated = checked_pair(real, generated)
     size = min(subset_size, len(real), len(generated))
     if size < 2 or subsets < 1:
         raise Error(f"KID needs subsets of at least 2 images, not {subsets} of {size}")
+    check_seed(seed)
     rng = np.random.default_rng(seed)
     values = [
         _squared_mmd(_subset(real, size, rng), _subset(generated, size, rng))
         for _ in range(subsets)
     ]
     return KID(float(np.mean(values)), float(np.std(values)), subsets, size)
+
+
+def check_seed(seed: int) -> None:
+    """Raises `Error` for a seed below 0."""
+    if seed < 0:
+        raise Error(f"seed is {seed}; it must be at least 0")
 
 
 def checked_pair(real: np.ndarray, generated: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -8,6 +8,7 @@ import numpy as np
 from fid.errors import Error
 from fid.kid import checked_pair
 
+K = 3  # the paper's k
 _BLOCK = 1024  # rows of distances at a time
 
 
@@ -29,7 +30,7 @@ class PrecisionRecall:
         return f"precision {self.precision:.6g}, recall {self.recall:.6g} (k = {self.k})"
 
 
-def precision_recall(real: np.ndarray, generated: np.ndarray, k: int = 3) -> PrecisionRecall:
+def precision_recall(real: np.ndarray, generated: np.ndarray, k: int = K) -> PrecisionRecall:
     """How much of either set lies within the other's region.
 
     A set's region is the union of balls about its members, each as wide as the distance to the
@@ -38,7 +39,7 @@ def precision_recall(real: np.ndarray, generated: np.ndarray, k: int = 3) -> Pre
 
     Args:
         real, generated: features, float [N, dims] and [M, dims].
-        k: 3 in the paper.
+        k: the neighbour whose distance is a ball's radius.
 
     Raises:
         Error: k below 1, or no more than k images on a side; other shapes.

@@ -36,6 +36,11 @@ class Preparation:
         if self.drop_last is not None and self.drop_last < 1:
             raise Error(f"drop_last is {self.drop_last}; it must be at least 1")
 
+    def count(self, images: Any) -> int | None:
+        """How many of the images count; None where only reading them would tell."""
+        count = images_module.count(images)
+        return count if not (count and self.drop_last) else count - count % self.drop_last
+
     def batches(self, images: Any) -> Iterator[np.ndarray]:
         """Images, as `Inception.features` takes them, as batches [n, H, W, 1 or 3] made ready."""
         stream = images_module.batches(images)

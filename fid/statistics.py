@@ -12,13 +12,14 @@ from typing import Any
 import numpy as np
 
 from fid import images as images_module
+from fid import npz_images
 from fid.errors import Error, warn
 from fid.graph import cache_folder, temporary_beside
 from fid.inception import Inception, check_dims
 from fid.preparation import AS_THEY_ARE, Preparation
 
 _BLOCK = 512  # features are added up in blocks of this many, however they arrive
-_CACHE_VERSION = 1
+_CACHE_VERSION = 2  # 1 dropped transparency and left photographs on their sides
 _ZIP_ERRORS = (zipfile.BadZipFile, zlib.error)
 
 
@@ -96,6 +97,15 @@ class Statistics:
         preparation = Preparation(protocol, role, quantize, drop_last)
         return measure(images, as_inception(inception), dims, preparation, progress)
 
+    def check_fits(self, dims: int, git_blob_id: str | None) -> None:
+        """Raises `Error` for other dims, or for another graph where both are known."""
+        if self.dims != dims:
+            raise Error(
+                f"statistics of {self.dims} dims where {dims} are asked for; set dims to match"
+            )
+        if None not in (self.git_blob_id, git_blob_id) and self.git_blob_id != git_blob_id:
+            raise Error("the two sides come from different Inception graphs")
+
     @classmethod
     def load(cls, path: str | os.PathLike) -> "Statistics":
         """Reads an `.npz` with `mu` and `sigma`, as TTUR's script and this class write it.
@@ -118,15 +128,18 @@ class Statistics:
             raise Error(f"{path} holds mu of shape {mu.shape} and sigma of {sigma.shape}")
         return cls(mu, sigma, count, blob)
 
-    def save(self, path: str | os.PathLike) -> None:
+    def save(self, path: str | os.PathLike) -> Path:
         """Writes an `.npz` that TTUR's script reads too; either the whole file or none.
+
+        Returns:
+            The file's path: `path`, with `.npz` appended where it ends otherwise.
 
         Raises:
             Error: the file cannot be written.
         """
         extras = {"count": self.count, "inception_git_blob": self.git_blob_id}
         known = {key: value for key, value in extras.items() if value is not None}
-        path = Path(path)
+        path = npz_path(path)
         try:
             with temporary_beside(path) as part:
                 with part.open("wb") as file:
@@ -134,11 +147,31 @@ class Statistics:
                 os.replace(part, path)
         except OSError as error:
             raise Error(f"cannot write the statistics {path}: {error.strerror}") from None
+        return path
+
+
+def npz_path(path: str | os.PathLike) -> Path:
+    """The path, with `.npz` appended where it ends otherwise, as `np.savez` appends it."""
+    path = Path(path)
+    return path if path.suffix == ".npz" else path.with_name(f"{path.name}.npz")
+
+
+def is_statistics(path: str | os.PathLike) -> bool:
+    """Whether the path is an `.npz` that holds `mu` and `sigma`."""
+    return Path(path).suffix == ".npz" and {"mu", "sigma"} <= npz_images.keys(path)
 
 
 def as_inception(inception: Inception | str | os.PathLike | None) -> Inception:
     """The network itself, made from its path where only that is given."""
     return inception if isinstance(inception, Inception) else Inception(inception)
+
+
+def check_enough(images: Any, preparation: Preparation) -> None:
+    """Raises `Error` where it is known beforehand that fewer than 2 images are left."""
+    count, drop_last = preparation.count(images), preparation.drop_last
+    if count is not None and count < 2:
+        dropped = f" once the last batch of {drop_last} is dropped" if drop_last else ""
+        raise Error(f"too few {preparation.role} images: {count}{dropped}; at least 2 are needed")
 
 
 def measure(
@@ -149,6 +182,8 @@ def measure(
     progress: Callable[[int], None] | None = None,
 ) -> Statistics:
     """`Statistics.from_images` for a network at hand and a preparation as a record."""
+    images = images_module.opened(images)
+    check_enough(images, preparation)
     features = network.stream(preparation.batches(images), dims, progress)
     return Statistics.from_features(features, network.git_blob_id)
 
@@ -176,6 +211,7 @@ def cached_statistics(
     The other arguments and the errors are those of `Statistics.from_images`.
     """
     network = as_inception(inception)
+    images = images_module.opened(images)
     content, prepared = images_module.content_hash(images), astuple(preparation)
     key = (_CACHE_VERSION, content, network.git_blob_id, dims, *prepared, extra)
     name = hashlib.sha256(repr(key).encode()).hexdigest()

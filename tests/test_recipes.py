@@ -29,7 +29,6 @@ def test_official_code_differs_where_the_authors_do():
     recipe = recipes.get("official_code", "celeba", 162_770)
     assert recipe.schedule(1) == recipes.Schedule(400, 150, 1e-4)
     assert (recipe.batch_size, recipe.weight_decay) == (64, 0.0)
-    assert recipe.stage2_skip
     assert not recipe.jpeg
     cifar = recipes.get("official_code", "cifar10", 50_000)
     assert cifar.jpeg
@@ -55,15 +54,11 @@ def test_every_value_in_which_the_two_sources_differ(dataset):
         "name": ("paper", "official_code"),
         "batch_size": (100, 64),
         "weight_decay": (5e-4, 0.0),
-        "stage2_skip": (False, True),
         "resnet_channels": (32, 16),
         "resnet_flatten": (True, False),
-        "fid_protocol": ("plain", "table1"),
     }
     if dataset != "celeba":
         expected["resnet_scales"] = (3, 4)
-    if dataset == "cifar10":
-        expected["jpeg"] = (False, True)
     if dataset == "celeba":
         expected |= {
             "stage1_epochs": (120, 400),
@@ -74,6 +69,36 @@ def test_every_value_in_which_the_two_sources_differ(dataset):
     assert differing == expected
     names = ("stage1_epochs", "stage1_halve_every", "stage2_epochs", "stage2_halve_every")
     assert tuple(code[name] for name in names) == OFFICIAL_EPOCHS[dataset]
+
+
+def test_where_the_paper_is_silent_the_code_decides():
+    for dataset in recipes.PAPER_DATASETS:
+        recipe = recipes.get("paper", dataset, 1)
+        assert recipe.stage2_skip
+        assert (recipe.stage2_log_sd, recipe.batch_norm_decay) == (0.0, 0.999)
+        assert recipe.fid_protocol == "table1"
+        assert recipe.jpeg == (dataset == "cifar10")
+
+
+def test_residual_blocks_of_paper_and_code():
+    paper = recipes.get("paper", "mnist", 1, network="resnet")
+    code = recipes.get("official_code", "mnist", 1, network="resnet")
+    assert (paper.resnet_blocks, paper.resnet_capped) == (2, False)
+    assert (code.resnet_blocks, code.resnet_capped) == (1, True)
+
+
+# Network: scales, channels, kappa; epochs, halving of stage 1; of stage 2.
+COMMANDS = {"resnet": (4, 32, 128, 100, 40, 100, 40), "wae": (4, 16, 64, 70, 30, 70, 30)}
+
+
+@pytest.mark.parametrize("network", COMMANDS)
+def test_the_authors_commands_for_pictures_of_celeba(network):
+    recipe = recipes.get("official_code", "celeba", 162_770, network=network)
+    first, second = (recipe.schedule(stage) for stage in (1, 2))
+    found = (recipe.resnet_scales, recipe.resnet_channels, recipe.latent_dim)
+    found += (first.epochs, first.halve_every, second.epochs, second.halve_every)
+    assert found == COMMANDS[network]
+    assert recipe.batch_size == 64
 
 
 def test_table_1_by_the_papers_own_summary():
@@ -123,7 +148,7 @@ def test_overrides_and_scale():
         ({"batch_size": 1.5}, "batch_size must be an integer, not 1.5"),
         ({"learning_rate": "fast"}, "learning_rate must be a number, not 'fast'"),
         ({"network": "cnn"}, "unknown network 'cnn': choose one of infogan, resnet, wae"),
-        ({"fid_protocol": "plain"}, "no value 'fid_protocol'"),
+        ({"fid_protocol": "best"}, "unknown fid_protocol 'best': choose one of plain, table1"),
         ({"epochs_scale": 0.0}, "epochs_scale"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Files and folders that are written whole or not at all; JSON files that may be absent."""
+"""Files and folders written whole or not at all, JSON files that may be absent, shown paths."""
 
 import contextlib
 import json
@@ -66,3 +66,8 @@ def read_json(path: pathlib.Path) -> dict:
     except (OSError, ValueError):
         return {}
     return content if isinstance(content, dict) else {}
+
+
+def shown(path: PathLike) -> str:
+    """A path for a message: on one line, and whatever can't be printed escaped."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in os.fspath(path))

@@ -13,6 +13,7 @@ SD_FLOOR = 1e-6  # [code], InfoGAN: sigma_z = 1e-6 + softplus(.)
 RESNET_UNITS = 512  # [F12] the fully connected scale block
 RESNET_KERNEL = 3  # [code] 3 x 3
 RESNET_START = 2  # [F12] the decoder starts from 2 x 2
+RESNET_CAP = 1024  # [code] most channels of the decoder, where the recipe caps them
 WAE_FILTERS = (128, 256, 512, 1024)  # [code] the encoder's; the decoder has them in reverse
 WAE_STRIDES = (1, 2, 2, 2)  # [code]
 WAE_START = (8, 8)  # [code] the decoder starts from 8 x 8

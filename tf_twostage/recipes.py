@@ -11,19 +11,30 @@ A recipe is the complete setting of one run. Three are known:
 
 Sources are cited as [D] (appendix D of the paper), [F12] (caption of its Figure 12), [code] (the
 authors' published TensorFlow 1 code), [TF1] (a TensorFlow 1 default that both rely on), [ours].
+
+Where the paper is silent, the code decides, in `paper` as well:
+
+* the second stage: the skip to its heads, and gamma's start at 1 in both stages;
+* layers: InfoGAN's sizes, spectral norm and initial weights, the ResNet's kernels, batch norm's
+  epsilon, decay and zero-debiased averages;
+* images: CIFAR-10 goes through JPEG, CelebA's crop and resizing, a last partial batch is dropped;
+* scores: 10,000 images, samples stretched to their own min..max, reconstructions at a drawn z.
+
+Where it speaks (batch size, weight decay, epochs, the ResNet) `paper` follows it.
 """
 
 import dataclasses
 import math
-import numbers
 from collections.abc import Callable
 
+from tf_twostage import checks
 from tf_twostage.errors import InputError
 
 PAPER_DATASETS = ("mnist", "fashion_mnist", "cifar10", "celeba")
 NETWORKS = ("infogan", "resnet", "wae")
 GAMMAS = ("learned", "fixed")  # the words of --gamma and of folder names
 LIKELIHOODS = ("gaussian", "bernoulli")
+FID_PROTOCOLS = ("plain", "table1")
 
 BATCH_NORM_DECAY = 0.999  # [code]
 PROBABILITY_FLOOR = 1e-8  # [code], inside the logarithms of the cross-entropy
@@ -64,14 +75,16 @@ class Recipe:
     latent_dim: int = 64  # kappa [F12], and InfoGAN [code]
     stage2_depth: int = 3  # [D]
     stage2_width: int = 1024  # [D] for Table 1; 2048 with the ResNet of the figures
-    stage2_skip: bool = False  # [code] concatenates the input to the last hidden layer
+    stage2_skip: bool = True  # [code] concatenates the input to the last hidden layer
     stage2_log_sd: float = 0.0  # [code] where log sd_z starts: sd_z^2 is stage 2's gamma
     resnet_scales: int = 3  # [F12] N = 4 for CelebA, 3 for the other sets
     resnet_channels: int = 32  # [F12]
+    resnet_blocks: int = 2  # [F12] residual blocks a scale, the fully connected scale included
     resnet_flatten: bool = True  # [F12]; [code] averages over positions instead
+    resnet_capped: bool = False  # [code] bounds the decoder's channels by RESNET_CAP
     batch_norm_decay: float = BATCH_NORM_DECAY
     jpeg: bool = False  # [code] CIFAR-10 goes through JPEG once before training and scoring
-    fid_protocol: str = "plain"  # [code] "table1": each sample stretched to its own min..max
+    fid_protocol: str = "table1"  # [code] each sample stretched to its own min..max; or "plain"
 
     @property
     def kind(self) -> str:
@@ -106,11 +119,29 @@ CODE_EPOCHS = {
     "cifar10": (1000, 300, 2000, 600),  # an author, in the repository's discussions
     # An author says that CelebA's row of Table 1 used the code's defaults, as all other sets.
 }
+CODE_RESNET = {"resnet_blocks": 1, "resnet_capped": True}  # [code] the defaults
+# [code] The authors' commands for their pictures, by data set and network.
+CODE_COMMANDS = {
+    ("celeba", "resnet"): {
+        "stage1_epochs": 100,
+        "stage1_halve_every": 40,
+        "stage2_epochs": 100,
+        "stage2_halve_every": 40,
+        "resnet_channels": 32,
+        "latent_dim": 128,
+    },
+    ("celeba", "wae"): {
+        "stage1_epochs": 70,
+        "stage1_halve_every": 30,
+        "stage2_epochs": 70,
+        "stage2_halve_every": 30,
+    },
+}
 DEFAULT_EPOCHS = (400, 150, 800, 300)  # [code] the defaults; [D] MNIST. Also for unknown images.
 
 QUICK_STEPS = (4_800, 14_400)  # [ours] 8 and 24 epochs of 60,000 images, the rate halved twice
 QUICK_LEARNING_RATE = 1e-3  # [ours] log sd_x moves by at most about one rate a step
-# [ours] At gamma_z = 1 the second stage's data, of about unit variance, are a plateau: encoding
+# [ours] At sd_z = 1 the second stage's data, of about unit variance, are a plateau: encoding
 # nothing costs no more than encoding all. 4,000 steps at 1e-3 did not leave it; from exp(-1) the
 # loss falls below the plateau's within 1,000. The long schedules have the time to leave it.
 QUICK_LOG_SD = -1.0
@@ -136,26 +167,30 @@ def paper(dataset: str, train_images: int, network: str = "infogan") -> Recipe:
         *PAPER_EPOCHS.get(dataset, DEFAULT_EPOCHS),
         stage2_width=2048 if network == "resnet" else 1024,
         resnet_scales=4 if dataset == "celeba" else 3,
+        jpeg=dataset == "cifar10",
         network=network,
     )
 
 
 def official_code(dataset: str, train_images: int, network: str = "infogan") -> Recipe:
-    """The authors' published code: batch 64, no weight decay, a skip in the second stage."""
+    """The authors' published code: batch 64, no weight decay, their ResNet.
+
+    With the ResNet or the WAE network on CelebA it is the command behind their pictures.
+    """
     del train_images
-    return Recipe(
+    recipe = Recipe(
         "official_code",
         *CODE_EPOCHS.get(dataset, DEFAULT_EPOCHS),
         batch_size=64,
         weight_decay=0.0,
-        stage2_skip=True,
         resnet_scales=4,
         resnet_channels=16,
         resnet_flatten=False,
         jpeg=dataset == "cifar10",
-        fid_protocol="table1",
         network=network,
     )
+    changes = CODE_RESNET if network == "resnet" else {}
+    return dataclasses.replace(recipe, **changes | CODE_COMMANDS.get((dataset, network), {}))
 
 
 def quick(dataset: str, train_images: int, network: str = "infogan") -> Recipe:
@@ -165,8 +200,8 @@ def quick(dataset: str, train_images: int, network: str = "infogan") -> Recipe:
     an order of magnitude above the paper's and weak latent dimensions have not yet separated.
     Its FIDs are not to be compared with Table 1. Steps, not epochs, are fixed, because log sd_x
     falls by the step: a small folder of images gets more epochs than a large one. The second
-    stage is the authors' (with its skip) and starts at a smaller gamma_z, and batch norm forgets
-    faster: see QUICK_LOG_SD and QUICK_BATCH_NORM_DECAY.
+    stage starts at a smaller sd_z, and batch norm forgets faster: see QUICK_LOG_SD and
+    QUICK_BATCH_NORM_DECAY. Images stay as they are, and the FID quoted first is the plain one.
     """
     base = paper(dataset, train_images, network)
     values = {"steps": QUICK_STEPS, "halvings": 2, "learning_rate": QUICK_LEARNING_RATE}
@@ -182,9 +217,10 @@ def quick(dataset: str, train_images: int, network: str = "infogan") -> Recipe:
         stage1_halve_every=halve[0],
         stage2_epochs=epochs[1],
         stage2_halve_every=halve[1],
-        stage2_skip=True,
         stage2_log_sd=QUICK_LOG_SD,
         batch_norm_decay=QUICK_BATCH_NORM_DECAY,
+        jpeg=False,
+        fid_protocol="plain",
         **values,
     )
 
@@ -256,40 +292,24 @@ def from_config(values: dict) -> Recipe:
     Raises:
       InputError: it is not a recipe; an unknown name; a value that does not fit.
     """
+    if not isinstance(values, dict):
+        raise InputError(f"config.json is damaged: its recipe is {values!r}")
     given = renamed(values)
     missing = {f.name for f in dataclasses.fields(Recipe) if f.default is dataclasses.MISSING}
     missing -= set(given)
     if missing:
         raise InputError(f"the recipe of config.json has no {', '.join(sorted(missing))}")
-    _check({key: value for key, value in given.items() if key not in _WITHOUT_FLAG})
+    _check(given)
     return Recipe(**given)
 
 
-_WITHOUT_FLAG = ("name", "fid_protocol")
-_CHOICES = {"network": NETWORKS, "likelihood": LIKELIHOODS}
+_CHOICES = {"network": NETWORKS, "likelihood": LIKELIHOODS, "fid_protocol": FID_PROTOCOLS}
+_LEAST = {"stage2_log_sd": -math.inf}
 
 
 def _check(given: dict) -> None:
-    """Raises `InputError` for an unknown name, or a value that its field cannot have."""
-    known = {field.name: field.type for field in dataclasses.fields(Recipe)}
-    for key, value in given.items():
-        if key not in known or key in _WITHOUT_FLAG:
+    known = [field.name for field in dataclasses.fields(Recipe)]
+    for key in given:
+        if key not in known:
             raise InputError(f"a recipe has no value {key!r}: it has {', '.join(known)}")
-        if key in _CHOICES and value not in _CHOICES[key]:
-            choices = ", ".join(_CHOICES[key])
-            raise InputError(f"unknown {key} {value!r}: choose one of {choices}")
-        if known[key] is bool and not isinstance(value, bool):
-            raise InputError(f"{key} must be True or False, not {value!r}")
-        if known[key] in (int, float):
-            _check_number(key, value, known[key])
-
-
-def _check_number(key: str, value, kind: type) -> None:
-    number = isinstance(value, numbers.Integral if kind is int else numbers.Real)
-    if not number or isinstance(value, bool):
-        raise InputError(
-            f"{key} must be {'an integer' if kind is int else 'a number'}, not {value!r}"
-        )
-    least = {"stage2_log_sd": -math.inf}.get(key, 1 if kind is int else 0)
-    if not (math.isfinite(value) and value >= least):
-        raise InputError(f"{key} must be a finite number >= {least}, not {value}")
+    checks.check_fields(Recipe, given, _CHOICES, _LEAST)

@@ -104,9 +104,11 @@ class RunFolder:
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             if self.config.exists():
-                _check_same(self.path, self.load_config(), config)
+                _check_same(self.path, self.load_config(), _today(config))
             else:
                 self.write(self.config, config)
+        except InputError:
+            raise
         except OSError as error:
             raise InputError(
                 f"cannot write {self.path} ({error.strerror}): choose another --output_dir"
@@ -173,12 +175,29 @@ def _today(config: dict) -> dict:
     return config | known
 
 
+def same_images(existing: dict, dataset: dict) -> bool:
+    """Whether a config.json tells of these images.
+
+    Args:
+      existing: its "dataset"; that of a former version has no identity.
+      dataset: "identity", "image_shape", and the numbers of images "train" and "test".
+    """
+    names = ("identity", "image_shape", "train", "test")
+    return all(existing.get(name, dataset[name]) == dataset[name] for name in names)
+
+
 def _check_same(path: pathlib.Path, existing: dict, config: dict) -> None:
+    if "dataset" in existing and not same_images(existing["dataset"], config["dataset"]):
+        raise InputError(
+            f"{path} holds a run of other images ({existing.get('source')}), not of these "
+            f"({config['source']}): choose another --output_dir, or delete that folder"
+        )
     theirs, ours = (
         _flat({key: c.get(key) for key in IDENTITY} | {"recipe": _whole(c.get("recipe") or {})})
         for c in (existing, config)
     )
     differing = [key for key in ours | theirs if theirs.get(key) != ours.get(key)]
+    differing = [key for key in differing if key != "dataset.identity"]  # seen to above
     if differing:
         key = differing[0]
         was, is_ = theirs.get(key), ours.get(key)

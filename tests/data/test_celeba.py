@@ -1,5 +1,6 @@
 """CelebA on tiny sets made here: its files, through TFDS, the cache, each bad input."""
 
+import dataclasses
 import io
 import shutil
 import zipfile
@@ -11,7 +12,7 @@ from loading import describe, load, message, outline
 from PIL import Image
 from tfds_sets import prepare
 
-from tf_twostage.data import celeba, npz_images, tfds_builders
+from tf_twostage.data import aligned_npz, batches, celeba, tfds_builders
 
 PARTS = [0, 0, 2, 1, 0, 2, 0, 1, 2, 0]  # 5 training, 2 validation, 3 test images
 NAMES = [f"{i + 1:06d}.jpg" for i in range(len(PARTS))]
@@ -83,7 +84,7 @@ def test_crop_is_the_documented_one(faces, load_faces):
     assert "rows 45:173, columns 25:153" in data.source
     assert "5 training and 3 held-out images (the whole set has 162,770 and 19,962)" in data.source
     assert data.source == describe("celeba", celeba_dir=faces)
-    assert outline("celeba", celeba_dir=faces) == ((64, 64, 3), 5, 3)
+    assert outline("celeba", celeba_dir=faces)[:3] == ((64, 64, 3), 5, 3)
 
 
 def test_every_layout_gives_equal_images(faces, load_faces, tmp_path):
@@ -106,10 +107,21 @@ def test_every_layout_gives_equal_images(faces, load_faces, tmp_path):
         np.testing.assert_array_equal(data.test, expected.test)
 
 
+def test_identity_is_that_of_names_and_sizes(faces, tmp_path):
+    archive = zipped(faces, tmp_path / "zipped")
+    first = outline("celeba", celeba_dir=faces).identity
+    assert outline("celeba", celeba_dir=archive).identity == first
+    (faces / "img_align_celeba" / NAMES[0]).touch()
+    assert outline("celeba", celeba_dir=faces).identity == first
+    (faces / "img_align_celeba" / NAMES[0]).write_bytes(jpeg(0) + b"more")
+    assert outline("celeba", celeba_dir=faces).identity != first
+
+
 def test_cache_is_used_repaired_and_keyed_by_the_files(
     faces, load_faces, tmp_path, monkeypatch, capsys
 ):
     first = load_faces(faces)
+    first = dataclasses.replace(first, train=np.array(first.train), test=np.array(first.test))
     (entry,) = (tmp_path / "cache").iterdir()
     monkeypatch.setattr(celeba, "crop", lambda _: pytest.fail("decoded although cached"))
     np.testing.assert_array_equal(load_faces(faces).train, first.train)
@@ -134,6 +146,24 @@ def test_cache_is_used_repaired_and_keyed_by_the_files(
     assert not list((tmp_path / "cache").glob("*.tmp"))
 
 
+def test_cached_faces_are_shared_with_other_processes_and_tensorflow(faces, load_faces):
+    """Not read into this process's memory, and aligned so that TensorFlow does not copy either."""
+    for images in (load_faces(faces).train, load_faces(faces).test):
+        assert isinstance(images, np.memmap)
+        assert images.ctypes.data % 64 == 0
+        tensor = batches.as_tensor(images)
+        assert tensor.__dlpack_device__()[0] == 1
+        assert np.from_dlpack(tensor).ctypes.data == images.ctypes.data
+
+
+def test_cache_is_an_npz_that_numpy_reads(faces, load_faces, tmp_path):
+    data = load_faces(faces)
+    (entry,) = (tmp_path / "cache").iterdir()
+    with np.load(entry) as stored:
+        np.testing.assert_array_equal(stored["train"], data.train)
+        np.testing.assert_array_equal(stored["test"], data.test)
+
+
 def test_cache_tells_a_moved_border_between_the_splits(faces, load_faces):
     """The same files in the same order, but the last training image is now held out."""
     rows = sorted(partition().splitlines(), key=lambda line: line.split()[1])
@@ -152,7 +182,7 @@ def test_full_disk_leaves_no_half_written_entry(faces, load_faces, tmp_path, mon
         file.write(b"half")
         raise OSError("no space left on device")
 
-    monkeypatch.setattr(npz_images, "write_array", fill_up)
+    monkeypatch.setattr(aligned_npz, "write_array", fill_up)
     assert len(load_faces(faces).train) == 5
     assert "no space left on device" in capsys.readouterr().err
     assert not list((tmp_path / "cache").iterdir())
@@ -168,7 +198,7 @@ def test_cache_folder_that_cannot_be_written_is_a_warning(faces, tmp_path, capsy
     (tmp_path / "file").write_text("in the way")
     data = load("celeba", celeba_dir=faces, cache_dir=tmp_path / "file")
     assert len(data.train) == 5
-    assert "warning: can't keep the cropped faces" in capsys.readouterr().err
+    assert "warning: the cropped faces are not kept: cannot write" in capsys.readouterr().err
 
 
 def test_missing_partition_file(faces, load_faces, tmp_path):
@@ -189,6 +219,7 @@ def test_missing_folder_or_images(faces, load_faces, tmp_path):
     assert f"--celeba_dir {tmp_path / 'gone'} doesn't exist" in message(
         load_faces, tmp_path / "gone"
     )
+    assert "two\\nlines doesn't exist" in message(load_faces, tmp_path / "two\nlines")
     (tmp_path / "empty").mkdir()
     assert "no img_align_celeba/ and no img_align_celeba.zip" in message(
         load_faces, tmp_path / "empty"
@@ -208,6 +239,9 @@ def test_bad_image_or_archive_is_named(faces, load_faces, tmp_path):
     assert f"{NAMES[2]} can't be used (178x200 pixels instead of 178x218)" in message(
         load_faces, faces
     )
+    (faces / "img_align_celeba" / NAMES[2]).unlink()
+    (faces / "img_align_celeba" / NAMES[2]).symlink_to(tmp_path / "nowhere.jpg")
+    assert f"1 of 8 CelebA images aren't in {path.parent}" in message(load_faces, faces)
     (tmp_path / "bad.zip").write_bytes(b"no zip")
     assert "bad.zip isn't a readable zip" in message(load_faces, tmp_path / "bad.zip")
 

@@ -31,7 +31,7 @@ def test_outline_tells_what_load_gives(tmp_path):
     paths = [tmp_path / name for name in ("folder", "splits", "one.npz", "two.npz")]
     for name in ("manifold", *paths):
         data = load(name)
-        assert outline(name) == (data.image_shape, len(data.train), len(data.test))
+        assert outline(name)[:3] == (data.image_shape, len(data.train), len(data.test))
 
 
 def test_finding_sources_does_not_import_tensorflow():

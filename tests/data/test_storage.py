@@ -6,7 +6,7 @@ import os
 import numpy as np
 import pytest
 
-from tf_twostage.data import batches, npz_images, storage
+from tf_twostage.data import aligned_npz, batches, npz_images, storage
 from tf_twostage.errors import InputError
 from tf_twostage.evaluation import diagnostics
 
@@ -135,7 +135,7 @@ def test_npz_images_in_pieces(tmp_path, monkeypatch, fortran):
 
 
 def test_npz_files_are_written_as_numpy_does(tmp_path, rows):
-    npz_images.write(tmp_path / "a.npz", {"train": rows, "test": IMAGES[:3]})
+    aligned_npz.write(tmp_path / "a.npz", {"train": rows, "test": IMAGES[:3]})
     with np.load(tmp_path / "a.npz") as found:
         np.testing.assert_array_equal(found["train"], IMAGES)
         np.testing.assert_array_equal(found["test"], IMAGES[:3])

@@ -54,7 +54,7 @@ def test_a_set_of_one_split_holds_out_its_last_tenth(data_dir, tmp_path, limit):
     np.testing.assert_array_equal(data.test[:], stored[27:])
     assert (data.name, data.version) == ("grey", "1.2.0")
     assert data.source == describe("tfds:grey", **where)
-    assert outline("tfds:grey", **where) == ((8, 8, 1), 27, 3)
+    assert outline("tfds:grey", **where)[:3] == ((8, 8, 1), 27, 3)
 
 
 def test_images_of_several_sizes_are_cut_and_resized(data_dir):

@@ -107,6 +107,8 @@ def test_metrics_and_config(finished):
     assert config["recipe"]["batch_size"] == 20
     assert config["overrides"] == TINY
     assert config["environment"]["tensorflow"] == tf.__version__
+    assert config["tf32"] is False
+    assert not tf.config.experimental.tensor_float_32_execution_enabled()
 
 
 def test_images_and_posteriors_in_files_give_the_same_run(finished, images, tmp_path):
@@ -188,6 +190,37 @@ def test_an_override_makes_another_folder_and_a_changed_one_is_refused(images, t
     sweep.run(chosen)
     with pytest.raises(InputError, match=r"holds a run with seed = 0, not 5.*--output_dir"):
         sweep.run(dataclasses.replace(chosen, seed=5))
+
+
+def test_a_finished_run_is_not_taken_for_one_of_other_images(
+    images, finished, monkeypatch, tmp_path
+):
+    output_dir = tmp_path / "copy"
+    shutil.copytree(finished.parents[2], output_dir)
+    monkeypatch.setattr(fit, "fit_stage", None)  # would fail if called
+    (tmp_path / "moved").mkdir()
+    moved = shutil.copy(images, tmp_path / "moved")
+    sweep.run(options(moved, output_dir))  # the same images in another place
+
+    other = tiny_images.write(tmp_path, 60, 15)
+    with pytest.raises(InputError, match=r"holds a run of other images \(.*tiny.npz: 60 .* 16 "):
+        sweep.run(options(other, output_dir))
+
+
+def test_a_finished_run_of_a_former_version_is_still_finished(
+    images, finished, monkeypatch, tmp_path
+):
+    output_dir = tmp_path / "copy"
+    run = shutil.copytree(finished.parents[2], output_dir) / finished.relative_to(
+        finished.parents[2]
+    )
+    config = json.loads((run / "config.json").read_text())
+    del config["dataset"]["identity"]
+    config["recipe"]["gamma"] = {True: "learned"}[config["recipe"].pop("learn_gamma")]
+    config["recipe"]["second_stage_width"] = config["recipe"].pop("stage2_width")
+    (run / "config.json").write_text(json.dumps(config))
+    monkeypatch.setattr(fit, "fit_stage", None)  # would fail if called
+    sweep.run(options(images, output_dir))
 
 
 def test_stage_2_alone_needs_stage_1(images, tmp_path):

@@ -167,12 +167,12 @@ def test_protocol_quantize_and_drop_last_count(place, capsys):
         assert value != pytest.approx(expected(place), abs=1e-3)
 
 
-def test_all_metrics(place, capsys):
+def test_metrics_of_features(place, capsys):
     code, lines, _ = call(
-        capsys, place / "a", place / "b", "-i", place / "small.pb", "--metrics", "kid,prc,is,fid"
+        capsys, place / "a", place / "b", "-i", place / "small.pb", "--metrics", "kid,prc,is"
     )
     assert code == 0
-    assert [line.split(":")[0] for line in lines[2:-1]] == ["KID", "PRC", "IS", "FID"]
+    assert [line.split(":")[0] for line in lines[2:-1]] == ["KID", "PRC", "IS"]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         network = fid.Inception(place / "small.pb")
@@ -188,9 +188,11 @@ def test_all_metrics(place, capsys):
         (["--metrics", "fid,ssim"], "ssim"),
         (["--metrics", "is", "--dims", "64"], "--dims 2048"),
         (["--save-stats", "/no/such/folder/a.npz"], "no such folder"),
+        (["--save-stats", "/proc/a.npz"], "/proc/a.npz cannot be written"),
         (["-i", "/no/such/graph.pb"], "--inception"),
         (["--batch-size", "0"], "at least 1"),
-        (["--drop-last", "100"], "too few"),
+        (["--seed", "-1", "-i", "/no/such/graph.pb"], "seed is -1"),
+        (["--drop-last", "100"], "too few real images: 0"),
     ],
 )
 def test_wrong_flags_are_one_line(place, capsys, flags, message):
@@ -208,6 +210,81 @@ def test_other_metrics_need_images(place, capsys, tmp_path):
     code, _, errors = call(capsys, tmp_path / "a.npz", place / "b", "--metrics", "fid,kid")
     assert code == 1
     assert "need the images" in errors[-1]
+
+
+def test_statistics_get_a_name_that_can_be_read(place, capsys, tmp_path):
+    options = ("-i", place / "small.pb", "--dims", 64)
+    code, lines, _ = call(capsys, place / "a", "--save-stats", tmp_path / "v1.0", *options)
+    assert (code, lines) == (0, [f"statistics of 70 images: {tmp_path / 'v1.0.npz'}"])
+    code, lines, _ = call(capsys, tmp_path / "v1.0.npz", place / "b", *options)
+    assert code == 0
+    assert float(lines[-1]) == pytest.approx(expected(place), abs=1e-5)
+
+
+def test_statistics_never_overwrite_what_is_read(place, capsys):
+    content = (place / "b.npz").read_bytes()
+    for target in ("a.npz", "b.npz", "b"):  # .npz is appended to the last
+        arguments = (place / "a.npz", place / "b.npz", "--save-stats", place / target)
+        code, _, errors = call(capsys, *arguments)
+        assert code == 1
+        assert "would overwrite" in errors[-1]
+    (place / "folder.npz").mkdir()
+    code, _, errors = call(capsys, place / "a", "--save-stats", place / "folder.npz")
+    assert code == 1
+    assert "this is a folder" in errors[-1]
+    assert (place / "b.npz").read_bytes() == content
+
+
+def few(place, tmp_path, count):
+    np.save(tmp_path / "few.npy", np.load(place / "a.npy")[:count])
+    return tmp_path / "few.npy"
+
+
+@pytest.mark.parametrize(("count", "metrics"), [(1, "fid"), (0, "fid"), (1, "is,prc"), (3, "prc")])
+def test_too_few_images_are_told_before_anything_is_computed(
+    place, capsys, tmp_path, count, metrics
+):
+    arguments = (few(place, tmp_path, count), "-i", "/no/such/graph.pb", "--metrics", metrics)
+    code, lines, errors = call(capsys, place / "a", *arguments)
+    assert (code, lines) == (1, [])
+    assert len(errors) == 1
+    assert f"{count}" in errors[0]
+    assert "generated images" in errors[0]
+
+
+def test_metrics_that_are_possible_are_printed(place, capsys, tmp_path):
+    arguments = (few(place, tmp_path, 3), "-i", place / "small.pb", "--dims", 64)
+    code, lines, errors = call(capsys, place / "a", *arguments, "--metrics", "prc,fid,kid")
+    assert code == 0
+    assert [line.split(":")[0] for line in lines[2:-1]] == ["PRC", "FID", "KID"]
+    assert (lines[2], lines[-1]) == ("PRC: nan", "nan")
+    assert float(lines[3].removeprefix("FID: ")) > 0
+    assert "fid: warning: prc needs 4 generated images or more, not 3" in errors
+
+
+def test_a_name_with_a_line_break_is_told_in_one_line(capsys, tmp_path):
+    code, _, errors = call(capsys, tmp_path / "two\nlines", tmp_path)
+    assert code == 1
+    assert errors == [f"fid: error: no file or folder {tmp_path / 'two lines'}"]
+
+
+def test_half_of_statistics_is_told(place, capsys, tmp_path):
+    np.savez(tmp_path / "half.npz", mu=np.zeros(64))
+    code, _, errors = call(capsys, tmp_path / "half.npz", place / "a", "-i", place / "small.pb")
+    assert code == 1
+    assert "half.npz holds mu: float64 [64]: expected mu and sigma" in errors[-1]
+
+
+def test_one_array_of_several_is_named(place, capsys, tmp_path):
+    images = np.load(place / "a.npy")
+    np.savez(tmp_path / "set.npz", train=images[:9], train_labels=np.arange(9), test=images)
+    options = ("-i", place / "small.pb", "--dims", 64)
+    code, lines, _ = call(capsys, f"{tmp_path / 'set.npz'}:test", place / "b", *options)
+    assert code == 0
+    assert float(lines[-1]) == pytest.approx(expected(place), abs=1e-5)
+    code, _, errors = call(capsys, tmp_path / "set.npz", place / "b", *options)
+    assert code == 1
+    assert f"say which, such as {tmp_path / 'set.npz'}:test" in errors[-1]
 
 
 def test_one_side_alone_needs_a_file_for_its_statistics(place, capsys):

@@ -6,6 +6,7 @@ from fid_graph import SmallInception
 
 import fid
 from fid import folding, graph
+from fid.layout import channels_first
 
 NAME = graph.FILE_NAME
 
@@ -103,7 +104,8 @@ def test_fold_leaves_neither_batch_norm_nor_checks(small):
     assert not any(name.startswith("^") for node in folded.node for name in node.input)
 
 
-def test_batch_norm_after_no_convolution_is_scaled(tmp_path, small):
+@pytest.mark.parametrize("layout", ["NHWC", "NCHW"])
+def test_batch_norm_after_no_convolution_is_scaled(tmp_path, small, layout):
     import numpy as np
 
     apart = type(small)()
@@ -116,8 +118,26 @@ def test_batch_norm_after_no_convolution_is_scaled(tmp_path, small):
     path = put(tmp_path / "apart.pb", apart)
     images = np.random.default_rng(0).integers(0, 256, (2, 9, 9, 3), dtype=np.uint8)
     with pytest.warns(UserWarning, match="NOT the one"):
-        features = fid.Inception(path).features(images, 64)
+        features = fid.Inception(path, layout=layout).features(images, 64)
     np.testing.assert_allclose(features, SmallInception().features(images, 64), atol=1e-4)
+
+
+def laid_out(graph):
+    return channels_first(folding.part(folding.fold(graph), "mixed_7/join", "Mul"))
+
+
+def test_graphs_that_cannot_be_laid_out_are_named(small):
+    laid_out(small)
+    other = type(small)()
+    other.CopyFrom(small)
+    nodes = {node.name: node for node in other.node}
+    nodes["conv_1"].op = "Softmax"
+    with pytest.raises(fid.Error, match='conv_1 is a Softmax: .*layout="NHWC"'):
+        laid_out(other)
+    nodes["conv_1"].op = "Relu"
+    nodes["mixed_7/join/concat_dim"].attr["value"].tensor.int_val[:] = [2]
+    with pytest.raises(fid.Error, match="joins along axis 2"):
+        laid_out(other)
 
 
 def test_offline_and_not_found_says_what_to_do(places, monkeypatch):

@@ -5,6 +5,7 @@ import warnings
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from fid_graph import SmallInception
 
 import fid
@@ -40,10 +41,12 @@ def inception(path):
     return load(path, batch_size=4)
 
 
-@pytest.mark.parametrize("fold", [True, False], ids=["folded", "unfolded"])
-def test_features_equal_plain_numpy(small, fold):
+@pytest.mark.parametrize(
+    "options", [{}, {"layout": "NCHW"}, {"fold": False}], ids=["folded", "NCHW", "unfolded"]
+)
+def test_features_equal_plain_numpy(small, options):
     network, path = small
-    inception = load(path, fold=fold, batch_size=4)
+    inception = load(path, batch_size=4, **options)
     for dims in DIMS:
         features = inception.features(IMAGES, dims)
         expected = network.features(IMAGES, dims)
@@ -68,6 +71,49 @@ def test_features_in_pieces_of_several_sizes_keep_their_order(inception):
     features = inception.features(pieces, 192)
     expected = [inception.features(x, 192) for x in (IMAGES[:2], small, IMAGES[2:])]
     np.testing.assert_array_equal(features, np.concatenate(expected))
+
+
+def test_bytes_and_floats_give_the_same_features(inception):
+    whole = inception.features(IMAGES, 768)
+    for dtype in (np.float32, np.float64, np.int64):
+        np.testing.assert_array_equal(inception.features(IMAGES.astype(dtype), 768), whole)
+
+
+def test_bytes_reach_the_device_as_bytes(inception, monkeypatch):
+    packs = []
+    run = inception._runner.features
+
+    def watched(pack, size, dims):
+        packs.append([(piece.dtype.name, len(piece)) for piece in pack])
+        return run(pack, size, dims)
+
+    monkeypatch.setattr(inception._runner, "features", watched)
+    grey = RNG.integers(0, 256, (2, 9, 7), dtype=np.uint8)
+    inception.features(iter([IMAGES[:3], IMAGES.astype(np.float32), grey]), 64)
+    floats, left = ("float32", 1), ("float32", 4)
+    assert packs == [[("uint8", 3), floats], [left], [("uint8", 2)]]
+
+
+@pytest.mark.parametrize("in_flight", [1, 3])
+def test_batches_in_flight_change_nothing(path, inception, in_flight):
+    images = RNG.integers(0, 256, (23, 12, 10, 3), dtype=np.uint8)
+    other = load(path, batch_size=4, in_flight=in_flight)
+    np.testing.assert_array_equal(other.features(images, 768), inception.features(images, 768))
+
+
+def test_a_full_device_is_one_line(inception, monkeypatch):
+    def full(*_):
+        raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating\na tensor")
+
+    monkeypatch.setattr(inception._runner, "features", full)
+    with pytest.raises(fid.Error, match="no memory is left for 4 images at a time"):
+        inception.features(IMAGES, 64)
+
+
+@pytest.mark.parametrize("options", [{"in_flight": 0}, {"batch_size": 0}, {"layout": "NCWH"}])
+def test_wrong_options_are_named(path, options):
+    with pytest.raises(fid.Error, match=next(iter(options))):
+        load(path, **options)
 
 
 def test_several_devices_give_the_features_of_one(path, tmp_path):
@@ -142,7 +188,8 @@ def test_foreign_graph_is_warned_of_and_named_in_the_result(path, inception):
     assert not result.comparable_with_table1
 
 
-def test_only_ttur_s_graph_at_2048_dims_compares_with_table1():
+def test_only_ttur_s_graph_at_2048_dims_compares_with_table1(monkeypatch):
+    monkeypatch.setattr("fid.distance.frechet_distance", lambda *_: 0.0)  # seconds at 2048 dims
     side = fid.Statistics(np.zeros(2048), np.eye(2048), 9, fid.TTUR_BLOB_ID)
     assert fid.compute(side, side).comparable_with_table1
     unknown = fid.Statistics(side.mu, side.sigma)

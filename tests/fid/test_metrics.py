@@ -42,6 +42,8 @@ def test_kid_is_repeatable_by_its_seed():
     first = fid.kid(x, y, subsets=5, subset_size=20)
     assert fid.kid(x, y, subsets=5, subset_size=20) == first
     assert fid.kid(x, y, subsets=5, subset_size=20, seed=1) != first
+    with pytest.raises(fid.Error, match="seed is -1"):
+        fid.kid(x, y, seed=-1)
 
 
 @pytest.mark.parametrize("offset", [0, 1000])

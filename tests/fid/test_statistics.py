@@ -67,7 +67,7 @@ def test_features_that_are_none_are_named(features):
 
 def test_saved_statistics_load_as_they_were(tmp_path):
     statistics = fid.Statistics.from_features(FEATURES, git_blob_id="b" * 40)
-    statistics.save(tmp_path / "deep" / "stats.npz")
+    assert statistics.save(tmp_path / "deep" / "stats") == tmp_path / "deep" / "stats.npz"
     loaded = fid.Statistics.load(tmp_path / "deep" / "stats.npz")
     np.testing.assert_array_equal(loaded.mu, statistics.mu)
     np.testing.assert_array_equal(loaded.sigma, statistics.sigma)
@@ -156,6 +156,21 @@ def test_a_corrupt_cache_entry_is_computed_anew(tmp_path, images):
         np.testing.assert_array_equal(again.sigma, first.sigma)
     assert network.seen == 450
     assert entry.read_bytes() == whole
+
+
+@pytest.mark.parametrize("wrong", [np.zeros((1, 8, 8, 3), np.uint8), [], "none", "dims", "graph"])
+def test_mistakes_on_either_side_are_found_before_anything_is_computed(tmp_path, images, wrong):
+    network = FakeInception()
+    sides = {
+        "none": tmp_path / "none",
+        "dims": fid.Statistics(np.zeros(192), np.eye(192)),
+        "graph": fid.Statistics(np.zeros(64), np.eye(64), 9, "c" * 40),
+    }
+    other = sides[wrong] if isinstance(wrong, str) else np.array(wrong)
+    for pair in ((images, other), (other, images)):
+        with pytest.raises(fid.Error):
+            fid.compute(*pair, network, 64)
+    assert network.seen == 0
 
 
 def test_a_generator_cannot_be_cached(tmp_path, images):

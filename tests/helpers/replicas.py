@@ -21,7 +21,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tf_twostage import recipes
+from tf_twostage import keras_settings, recipes
 from tf_twostage.data import batches, manifold
 from tf_twostage.models.two_stage import TwoStageVAE
 from tf_twostage.run_folder import RunFolder
@@ -149,6 +149,7 @@ def main(out: str, floatx: str, count: str, going_on: str | None = None) -> None
     cpu = tf.config.list_physical_devices("CPU")[0]
     tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 4)
     keras.config.set_floatx(floatx)
+    keras_settings.FLOATX = floatx
     devices = make_devices(int(count))
     record(pathlib.Path(out), f"{floatx}-{count}", devices)
     if going_on:

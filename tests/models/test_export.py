@@ -69,3 +69,50 @@ def test_without_stage_2_there_is_no_generate(model, tmp_path):
         model.trained = {1, 2}
     assert "generate" not in served.signatures
     assert "serving_default" in served.signatures
+
+
+IMAGE_ERRORS = {
+    "one image": tf.zeros((8, 8, 1)),
+    "width": tf.zeros((2, 8, 12, 1)),
+    "channels": tf.zeros((2, 8, 8, 3)),
+    "range": tf.fill((2, 8, 8, 1), 255.0),
+    "nan": tf.fill((2, 8, 8, 1), float("nan")),
+    "dtype": tf.zeros((2, 8, 8, 1), tf.uint8),
+}
+
+
+@pytest.mark.parametrize("name", IMAGE_ERRORS)
+def test_bad_images_are_refused_and_serving_goes_on(served, name):
+    for signature in ("encode", "reconstruct"):
+        with pytest.raises(tf.errors.InvalidArgumentError):
+            call(served, signature, images=IMAGE_ERRORS[name])
+    assert call(served, "encode", images=tf.zeros((1, 8, 8, 1)))["mean"].shape == (1, 4)
+
+
+LATENT_ERRORS = {
+    "one": tf.zeros(4),
+    "width": tf.zeros((2, 5)),
+    "nan": tf.fill((2, 4), float("nan")),
+}
+
+
+@pytest.mark.parametrize("name", LATENT_ERRORS)
+def test_bad_latents_are_refused(served, name):
+    with pytest.raises(tf.errors.InvalidArgumentError):
+        call(served, "decode", latents=LATENT_ERRORS[name])
+
+
+@pytest.mark.parametrize("name", ["generate", "generate_stage1", "serving_default"])
+def test_bad_counts_and_seeds_are_refused(served, name):
+    seed = tf.constant([1, 2])
+    for count, seeds in ((-1, seed), ([3], seed), (3, tf.constant([1, 2, 3])), (3, tf.constant(1))):
+        with pytest.raises(tf.errors.InvalidArgumentError):
+            call(served, name, count=tf.constant(count), seed=seeds)
+    assert call(served, name, count=tf.constant(0), seed=seed)["images"].shape == (0, 8, 8, 1)
+
+
+def test_no_rows_give_no_rows(served):
+    none = tf.zeros((0, 8, 8, 1))
+    assert call(served, "encode", images=none)["stddev"].shape == (0, 4)
+    assert call(served, "reconstruct", images=none)["images"].shape == (0, 8, 8, 1)
+    assert call(served, "decode", latents=tf.zeros((0, 4)))["images"].shape == (0, 8, 8, 1)

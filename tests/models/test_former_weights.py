@@ -9,6 +9,7 @@ import pytest
 from tf_twostage import recipes
 from tf_twostage.models import two_stage
 from tf_twostage.training import fit
+from tf_twostage.training.devices import Devices
 
 
 @pytest.fixture
@@ -20,7 +21,7 @@ def checkpoint(fixtures):
 def model():
     recipe = recipes.get("quick", "manifold", 1000, latent_dim=2, stage2_width=4, batch_size=10)
     model = two_stage.TwoStageVAE(recipe, (8, 8, 1)).stage2
-    fit.compile_stage(model, 1, recipe, 2)
+    fit.compile_stage(model, 1, recipe, 2, Devices())
     return model
 
 

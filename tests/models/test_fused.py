@@ -121,7 +121,7 @@ def trained(optimizer, stage):
 @pytest.mark.parametrize("stage", [1, 2])
 def test_training_is_that_of_plain_keras(stage, monkeypatch):
     losses, weights = trained(Adam, stage)
-    monkeypatch.setattr(fused, "TENSORFLOW", False)
+    monkeypatch.setattr(fused, "FUSED", False)
     expected_losses, expected_weights = trained(keras.optimizers.Adam, stage)
     assert len(losses) == 10
     np.testing.assert_allclose(losses, expected_losses, rtol=2e-6)

@@ -57,11 +57,16 @@ def check_passes(model, shape):
 def test_resnet(name, shape):
     model = build("resnet", shape, name, resnet_channels=4)
     check_passes(model, shape)
-    hidden = model.encoder.body.layers[-3]  # the pooling or flattening layer
-    scales = 3 if name == "paper" else 4
+    scales, blocks = (3, 2) if name == "paper" else (4, 1)
     side, channels = math.ceil(shape[0] / 2 ** (scales - 1)), 4 * 2 ** (scales - 1)
     expected = side * side * channels if name == "paper" else channels
+    hidden = model.encoder.body.layers[-1 - blocks]  # the pooling or flattening layer
     assert hidden.output.shape[-1] == expected
+    kinds = [type(layer).__name__ for layer in model.encoder.body.layers]
+    assert kinds.count("ResidualBlock") == blocks * scales
+    assert kinds.count("DenseResidualBlock") == blocks
+    kinds = [type(layer).__name__ for layer in model.decoder.body.layers]
+    assert kinds.count("ResidualBlock") == blocks * 4  # from 2 x 2 to 32 x 32
 
 
 def test_resnet_decoder_starts_from_the_sizes_of_figure_12():
@@ -70,6 +75,15 @@ def test_resnet_decoder_starts_from_the_sizes_of_figure_12():
     assert decoder.body.layers[0].units == 4096
     mnist = recipes.get("paper", "mnist", 1000, network="resnet")
     assert networks.first_stage(mnist, (28, 28, 1)).decoder.body.layers[0].units == 2048
+
+
+@pytest.mark.parametrize(("name", "first"), [("paper", 2048), ("official_code", 1024)])
+def test_resnet_decoder_of_large_images_has_at_most_1024_channels_in_the_code(name, first):
+    recipe = recipes.get(name, "faces", 1000, network="resnet", resnet_channels=32)
+    layers = networks.first_stage(recipe, (128, 128, 3)).decoder.body.layers
+    assert layers[0].units == 4 * first
+    filters = [layer.filters for layer in layers if hasattr(layer, "filters")]
+    assert filters == [1024, 512, 256, 128, 64, 32, 3]
 
 
 @pytest.mark.slow
@@ -91,6 +105,7 @@ def test_stage2_skip_concatenates_the_input():
         ("infogan", (30, 30, 1), "multiples of 4, not 30 x 30 x 1"),
         ("wae", (32, 32, 3), "64 x 64 x 3 images only"),
         ("resnet", (4, 4, 1), "at least 8 x 8"),
+        ("infogan", (28, 28), r"\(height, width, channels\), not \(28, 28\)"),
     ],
 )
 def test_sides_a_network_does_not_take(network, shape, message):

@@ -81,6 +81,7 @@ def test_gradients(reference, model, stage):
         if norm < 1e-4:  # a bias right before a batch norm: rounding noise
             continue
         compared += 1
+        gradient = np.asarray(gradient, np.float64)  # some releases of NumPy sum float32 naively
         direction = official_weights.direction(name, tuple(variable.shape))
         assert np.linalg.norm(gradient) == pytest.approx(norm, rel=1e-4), name
         scale = norm * np.linalg.norm(direction)  # |inner| may itself be small

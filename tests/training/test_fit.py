@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from small_stage2 import MEAN, RECIPE, STDDEV, Stop, weights
 
-from tf_twostage import epoch_log, recipes
+from tf_twostage import epoch_log, keras_settings, recipes
 from tf_twostage.data import batches
 from tf_twostage.errors import InputError
 from tf_twostage.models.two_stage import TwoStageVAE
@@ -33,6 +33,14 @@ def train(run, *callbacks, recipe=RECIPE, mean=MEAN):
         jit_compile=False,
     )
     return model
+
+
+def test_a_users_keras_settings_do_not_change_training(tmp_path):
+    expected = weights(train(tmp_path / "ours"))
+    with keras_settings.using("float16", "channels_first"):
+        found = weights(train(tmp_path / "users"))
+    for value, other in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(value, other)
 
 
 def test_first_adam_step_has_tf1s_epsilon():

@@ -25,7 +25,7 @@ FLAGS = (
     "--stage2_halve_every=1",
     "--nojit_compile",
 )
-LOSS_SECONDS = 60  # a survivor ends within; docs/scaling.md says what was measured
+LOSS_SECONDS = 60  # a survivor ends within; docs/devices.md says what was measured
 
 
 @pytest.fixture(scope="module")

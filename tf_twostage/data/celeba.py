@@ -6,7 +6,6 @@ themselves are decoded by Pillow, so that the same files give the same pixels.
 
 import dataclasses
 import io
-import pathlib
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import Any, NamedTuple
@@ -19,7 +18,7 @@ from tf_twostage.data.identity import digest
 from tf_twostage.data.splits import Outline, Splits
 from tf_twostage.data.storage import Array, Storage
 from tf_twostage.errors import InputError
-from tf_twostage.files import PathLike
+from tf_twostage.files import PathLike, shown
 
 SIZE = 64
 SHAPE = (SIZE, SIZE, 3)
@@ -51,7 +50,7 @@ class CelebAFromFiles:
 
     def outline(self) -> Outline:
         files = celeba_files.find(self.celeba_dir)
-        return Outline(SHAPE, len(files.train), len(files.test))
+        return Outline(SHAPE, len(files.train), len(files.test), files.identity)
 
     def load(self, storage: Storage) -> Splits:
         files = celeba_files.find(self.celeba_dir)
@@ -82,7 +81,8 @@ class CelebAFromTfds:
         return f"{tfds_images.locate(tfds_builders.CELEBA, self.data_dir)}{_TREATMENT_IN_WORDS}"
 
     def outline(self) -> Outline:
-        return Outline(SHAPE, *tfds_images.locate(tfds_builders.CELEBA, self.data_dir).counts)
+        place = tfds_images.locate(tfds_builders.CELEBA, self.data_dir)
+        return Outline(SHAPE, *place.counts, place.identity)
 
     def load(self, storage: Storage) -> Splits:
         builder = tfds_builders.prepared(tfds_builders.CELEBA, self.data_dir)
@@ -91,8 +91,8 @@ class CelebAFromTfds:
             for split in ("train", "test")
         }
         version = str(builder.info.version)
-        records = sorted(pathlib.Path(builder.data_dir).glob("*.tfrecord*"))
-        stamps = (f"{path.name} {celeba_files.stamp(path.stat())}" for path in records)
+        records = [(path.name, path.stat()) for path in tfds_builders.records(builder)]
+        stamps = (f"{name} {file.st_size} {file.st_mtime_ns}" for name, file in records)
         faces = _cropped(encoded, _key("tfds", version, *stamps), self.cache_dir, storage)
         return Splits(faces["train"], faces["test"], self.describe(), version)
 
@@ -140,7 +140,7 @@ def _cropped(
             for split, (count, files) in encoded.items()
         }
 
-    return celeba_cache.kept(key, cache_dir, storage, compute)
+    return celeba_cache.kept(key, cache_dir, compute)
 
 
 def _decode(file: tuple[str, Callable[[], bytes]]) -> np.ndarray:
@@ -160,4 +160,4 @@ def _key(*state: str) -> str:
 def _in_words(files: celeba_files.Files) -> str:
     counts = (len(files.train), len(files.test))
     text = tfds_images.counts_in_words(tfds_builders.CELEBA, counts)
-    return f"CelebA's files in {files.where}: {text}{_TREATMENT_IN_WORDS}"
+    return f"CelebA's files in {shown(files.where)}: {text}{_TREATMENT_IN_WORDS}"

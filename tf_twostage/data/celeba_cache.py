@@ -1,31 +1,37 @@
-"""The cropped faces of CelebA, kept in a file so that they are cropped only once."""
+"""The cropped faces of CelebA, kept in a file so that they are cropped only once.
+
+The file is mapped rather than read: all processes of a machine share the system's one copy of it.
+"""
 
 import os
 import pathlib
 import sys
 from collections.abc import Callable
 
-from tf_twostage.data import npz_images
-from tf_twostage.data.storage import Array, Storage
+from tf_twostage.data import aligned_npz
+from tf_twostage.data.storage import Array
 from tf_twostage.files import PathLike
+
+SPLITS = ("train", "test")
 
 
 def kept(
-    key: str, cache_dir: PathLike | None, storage: Storage, compute: Callable[[], dict[str, Array]]
+    key: str, cache_dir: PathLike | None, compute: Callable[[], dict[str, Array]]
 ) -> dict[str, Array]:
-    """Reads the arrays kept under `key`, or computes and keeps them."""
+    """Maps the arrays kept under `key`, or computes and keeps them."""
     path = _folder(cache_dir) / f"celeba-{key}.npz"
     if path.is_file():
         try:
-            return {split: npz_images.read(path, split, storage) for split in ("train", "test")}
+            return {split: aligned_npz.mapped(path, split) for split in SPLITS}
         except Exception as error:  # whatever a damaged zip or .npy raises
             print(f"warning: {path} is damaged ({error}); computing it anew", file=sys.stderr)
     arrays = compute()
     try:
-        npz_images.write(path, arrays)
+        aligned_npz.write(path, arrays)
+        return {split: aligned_npz.mapped(path, split) for split in SPLITS}
     except OSError as error:
-        print(f"warning: can't keep the cropped faces in {path}: {error}", file=sys.stderr)
-    return arrays
+        print(f"warning: the cropped faces are not kept: {error}", file=sys.stderr)
+        return arrays
 
 
 def _folder(cache_dir: PathLike | None) -> pathlib.Path:

@@ -2,12 +2,9 @@
 
 import dataclasses
 
-from tf_twostage.data import sources
 from tf_twostage.data.jpeg import all_through_jpeg
 from tf_twostage.data.sources import Source
-from tf_twostage.data.splits import Outline
 from tf_twostage.data.storage import Array, Storage
-from tf_twostage.files import PathLike
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,18 +38,3 @@ def load(source: Source, storage: Storage, jpeg: bool = False) -> Dataset:
     splits = source.load(storage)
     splits = all_through_jpeg(splits) if jpeg else splits
     return Dataset(source.run_name, *splits)
-
-
-def describe(name: PathLike, **where) -> str:
-    """`Source.describe` of a name."""
-    return sources.find(name, **where).describe()
-
-
-def outline(name: PathLike, **where) -> Outline:
-    """`Source.outline` of a name."""
-    return sources.find(name, **where).outline()
-
-
-def run_name(name: PathLike, image_size: int | None = None) -> str:
-    """`Source.run_name` of a name."""
-    return sources.find(name, image_size=image_size).run_name

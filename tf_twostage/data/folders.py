@@ -3,35 +3,41 @@
 import dataclasses
 import os
 import pathlib
+import sys
 from collections import Counter
+from typing import NamedTuple
 
 import numpy as np
 
-from tf_twostage.data import held_out
+from tf_twostage.data import held_out, image_files
 from tf_twostage.data.decoding import decode_all
-from tf_twostage.data.identity import content_hash
+from tf_twostage.data.identity import content_hash, identity
 from tf_twostage.data.resizing import centred_square
 from tf_twostage.data.run_names import run_name
 from tf_twostage.data.splits import Outline, Splits
 from tf_twostage.data.storage import Array, Storage
 from tf_twostage.errors import InputError
+from tf_twostage.files import shown
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp")
+TRAIN = "train"
+HELD_OUT = ("test", "validation", "val", "valid")  # the first that a folder has beside train/
 
-_GREY_MODES = {"1", "L", "LA"}
-_DEEP_MODES = {"I", "F", "I;16", "I;16B", "I;16L", "I;16N"}
-_WANTED = f"put two or more {', '.join(SUFFIXES)} files of one size there, or name another folder"
+_WANTED = (
+    f"put two or more {', '.join(image_files.SUFFIXES)} files of one size there, "
+    "or name another folder"
+)
 
 
 @dataclasses.dataclass(frozen=True)
 class Folder:
-    """Every PNG, JPEG, BMP, GIF and WebP image below a folder, in sorted order, as a source.
+    """Every image below a folder, in the order of the paths, as a source.
 
-    All must have one size, or `image_size` be given: then the middle square of each is resized to
-    image_size x image_size. They are grey (uint8 [N, H, W, 1]) if every file is stored as grey,
-    else RGB (uint8 [N, H, W, 3]); transparent parts are laid on white, animations give their first
-    frame. With subfolders train/ and test/ those are the splits; else a tenth (1 to 10,000) is held
-    out, chosen by a hash of the paths within the folder.
+    Which files count and how one is read: `image_files`. All images must have one size, or
+    `image_size` be given: then the middle square of each is resized to image_size x image_size.
+    They are grey (uint8 [N, H, W, 1]) if every file is stored as grey, else RGB (uint8
+    [N, H, W, 3]). With subfolders train/ and one of HELD_OUT, those two are the splits and the
+    rest is left out; else a tenth (1 to 10,000) is held out, chosen by a hash of the paths within
+    the folder.
 
     Its methods raise InputError, naming the file, for one that can't be read or has another size,
     and for a folder with fewer than two images.
@@ -46,133 +52,109 @@ class Folder:
 
     def describe(self) -> str:
         """One line on the folder's images; lists them but reads none."""
-        return _in_words(self.root, *_split_files(self.root))
+        return str(_listed(self.root))
 
     def outline(self) -> Outline:
         """Shape and counts, from the files' headers."""
-        train, test = _split_files(self.root)
-        (width, height), channels = _common_form(train + test, self.image_size)
-        return Outline((height, width, channels), len(train), len(test))
+        files = _listed(self.root)
+        shape = _common_shape(files.train + files.test, self.image_size)
+        return Outline(shape, len(files.train), len(files.test), files.identity)
 
     def load(self, storage: Storage) -> Splits:
-        train, test = _split_files(self.root)
-        size, channels = _common_form(train + test, self.image_size)
-        arrays = [
-            _decode_files(files, size, channels, self.root, storage) for files in (train, test)
-        ]
-        return Splits(*arrays, _in_words(self.root, train, test), content_hash(*arrays))
+        files = _listed(self.root)
+        if files.left_out:
+            print(f"{shown(self.root)}: {files.left_out}", file=sys.stderr)
+        shape = _common_shape(files.train + files.test, self.image_size)
+        arrays = [_decoded(paths, shape, storage) for paths in (files.train, files.test)]
+        return Splits(*arrays, str(files), content_hash(*arrays))
 
 
-def _split_files(root: pathlib.Path) -> tuple[list[pathlib.Path], list[pathlib.Path]]:
-    """Files to train on and to hold out, each sorted by path."""
-    if _has_splits(root):
-        train, test = _image_files(root / "train"), _image_files(root / "test")
-        for name, files in (("train", train), ("test", test)):
-            if not files:
-                raise InputError(f"no image in {root / name}: {_WANTED}")
-        return train, test
-    files = _image_files(root)
+class _Files(NamedTuple):
+    """A folder's images to train on and to hold out, each in the order of their paths."""
+
+    root: pathlib.Path
+    train: list[pathlib.Path]
+    test: list[pathlib.Path]
+    split: str  # how they were told apart, in words
+    left_out: str  # what else there is, in words; '' if nothing
+
+    @property
+    def identity(self) -> str:
+        """Hash over names within the folder and sizes in bytes, not over times."""
+        files = (
+            f"{path.stat().st_size} {path.relative_to(self.root).as_posix()}"
+            for path in self.train + self.test
+        )
+        return identity(str(len(self.train)), *files)
+
+    def __str__(self) -> str:
+        left_out = f"; {self.left_out}" if self.left_out else ""
+        return f"{shown(self.root)}: {self.split}{left_out}"
+
+
+def _listed(root: pathlib.Path) -> _Files:
+    found = image_files.find(root)
+    names = {path.name.lower(): path.name for path in root.iterdir() if path.is_dir()}
+    held = next((names[name] for name in HELD_OUT if name in names), None)
+    if TRAIN in names and held:
+        return _by_subfolders(root, found, names[TRAIN], held)
+    return _by_hash(root, found)
+
+
+def _by_subfolders(root: pathlib.Path, found: image_files.Found, train: str, test: str) -> _Files:
+    splits = [
+        [path for path in found.files if path.relative_to(root).parts[0] == name]
+        for name in (train, test)
+    ]
+    for name, files in zip((train, test), splits, strict=True):
+        if not files:
+            raise InputError(f"no image of its own in {shown(root / name)}: {_WANTED}")
+    counts = [len(files) for files in splits]
+    text = f"{counts[0]:,} training images in {train}/, {counts[1]:,} held out in {test}/"
+    outside = len(found.files) - sum(counts)
+    images = f"{outside:,} images outside {train}/ and {test}/ left out" if outside else ""
+    others = image_files.left_out_in_words(found.left_out)
+    return _Files(root, *splits, text, "; ".join(filter(None, (images, others))))
+
+
+def _by_hash(root: pathlib.Path, found: image_files.Found) -> _Files:
+    files = found.files
+    others = image_files.left_out_in_words(found.left_out)
     if len(files) < 2:
-        found = f"only one image, {files[0].name}," if files else "no image"
-        raise InputError(f"{found} in {root}: {_WANTED}")
-    mask = held_out.choose(path.relative_to(root).as_posix().encode() for path in files)
-    return tuple([files[i] for i in np.flatnonzero(chosen)] for chosen in (~mask, mask))
+        few = f"only one image, {shown(files[0].name)}," if files else "no image"
+        raise InputError(f"{few} in {shown(root)}{f' ({others})' if others else ''}: {_WANTED}")
+    mask = held_out.choose(os.fsencode(path.relative_to(root).as_posix()) for path in files)
+    splits = [[files[i] for i in np.flatnonzero(chosen)] for chosen in (~mask, mask)]
+    text = f"{held_out.in_words(len(files))}, chosen by a hash of their paths"
+    return _Files(root, *splits, text, others)
 
 
-def _has_splits(root: pathlib.Path) -> bool:
-    return (root / "train").is_dir() and (root / "test").is_dir()
-
-
-def _image_files(root: pathlib.Path) -> list[pathlib.Path]:
-    """Image files below `root` by their suffix, without hidden ones, sorted by path."""
-    found = []
-    for folder, subfolders, names in os.walk(root, followlinks=True):
-        subfolders[:] = [name for name in subfolders if not name.startswith((".", "__MACOSX"))]
-        found += [
-            pathlib.Path(folder, name)
-            for name in names
-            if name.lower().endswith(SUFFIXES) and not name.startswith(".")
-        ]
-    return sorted(found, key=lambda path: path.relative_to(root).as_posix())
-
-
-def _common_form(files: list[pathlib.Path], image_size: int | None) -> tuple[tuple[int, int], int]:
-    """The one (width, height) of all images and their channels: 1 if all are grey, else 3."""
-    headers = [_header(path) for path in files]
-    channels = 1 if all(grey for _, grey in headers) else 3
+def _common_shape(files: list[pathlib.Path], image_size: int | None) -> tuple[int, int, int]:
+    """The one (H, W, C) of all images; C is 1 if all are grey, else 3."""
+    headers = [image_files.header(path) for path in files]
+    channels = 1 if all(header.grey for header in headers) else 3
     if image_size is not None:
-        return (image_size, image_size), channels
-    (size, share), *others = Counter(size for size, _ in headers).most_common()
+        return image_size, image_size, channels
+    (size, share), *others = Counter(header.size for header in headers).most_common()
     if others:
-        odd = next(i for i, header in enumerate(headers) if header[0] != size)
+        odd = next(i for i, header in enumerate(headers) if header.size != size)
         raise InputError(
             "{} is {}x{} pixels, while {:,} of {:,} images are {}x{}: "
             "all must have one size, resize or remove it, or give --image_size".format(
-                files[odd], *headers[odd][0], share, len(files), *size
+                shown(files[odd]), *headers[odd].size, share, len(files), *size
             )
         )
-    return size, channels
+    width, height = size
+    return height, width, channels
 
 
-def _header(path: pathlib.Path) -> tuple[tuple[int, int], bool]:
-    """(width, height) of a file, and whether it is stored as grey."""
-    from PIL import Image
-
-    try:
-        with Image.open(path) as image:
-            if image.mode in _DEEP_MODES:
-                raise ValueError("it has more than 8 bits a channel")
-            return image.size, image.mode in _GREY_MODES or _has_grey_palette(image)
-    except Exception as error:  # Pillow raises many kinds on damaged files
-        raise InputError(_unreadable(path, error)) from error
-
-
-def _has_grey_palette(image) -> bool:
-    if image.mode != "P":
-        return False
-    colours = np.reshape(image.getpalette("RGB"), (-1, 3))
-    return bool((colours == colours[:, :1]).all())
-
-
-def _unreadable(path: pathlib.Path, error: Exception) -> str:
-    reason = "no image Pillow knows" if "cannot identify" in str(error) else error
-    return f"{path} can't be read ({reason}): replace or remove it"
-
-
-def _decode_files(
-    files: list[pathlib.Path],
-    size: tuple[int, int],
-    channels: int,
-    root: pathlib.Path,
-    storage: Storage,
-) -> Array:
-    """Decodes files into one array, uint8 [N, H, W, channels]."""
-    out = storage.empty((len(files), size[1], size[0], channels))
+def _decoded(files: list[pathlib.Path], shape: tuple[int, int, int], storage: Storage) -> Array:
+    """Decodes files into one array, uint8 [N, *shape]."""
+    height, width, channels = shape
 
     def decode(path: pathlib.Path) -> np.ndarray:
-        try:
-            image = _decode(path, "L" if channels == 1 else "RGB")
-            image = image.reshape(*image.shape[:2], channels)
-            return image if image.shape[:2] == size[::-1] else centred_square(image, size[0])
-        except Exception as error:  # Pillow raises many kinds on damaged files
-            raise InputError(_unreadable(path, error)) from error
+        image = image_files.read(path, "L" if channels == 1 else "RGB")
+        image = image.reshape(*image.shape[:2], channels)
+        return image if image.shape == shape else centred_square(image, height)
 
-    return decode_all(files, out, decode, f"images of {root.name}")
-
-
-def _decode(path: pathlib.Path, mode: str) -> np.ndarray:
-    """A file's pixels, uint8 [H, W] for mode L or [H, W, 3] for RGB, transparency on white."""
-    from PIL import Image
-
-    with Image.open(path) as image:
-        if "A" in image.getbands() or "transparency" in image.info:
-            image = image.convert("RGBA")
-            white = Image.new("RGBA", image.size, "white")
-            image = Image.alpha_composite(white, image)
-        return np.asarray(image.convert(mode))
-
-
-def _in_words(root: pathlib.Path, train: list, test: list) -> str:
-    if _has_splits(root):
-        return f"{root}: {len(train):,} training images in train/, {len(test):,} held out in test/"
-    return f"{root}: {held_out.in_words(len(train) + len(test))}, chosen by a hash of their paths"
+    return decode_all(files, storage.empty((len(files), *shape)), decode, "images")

@@ -1,6 +1,7 @@
 """Hashes that tell one set of images from another."""
 
 import hashlib
+import os
 from collections.abc import Iterable
 
 import numpy as np
@@ -12,8 +13,13 @@ def digest(parts: Iterable[str]) -> str:
     """SHA-256 of lines of text, 64 hexadecimal digits."""
     found = hashlib.sha256()
     for part in parts:
-        found.update(part.encode() + b"\n")
+        found.update(os.fsencode(part) + b"\n")  # names of files may hold bytes of any kind
     return found.hexdigest()
+
+
+def identity(*parts: str) -> str:
+    """First 12 hexadecimal digits of `digest`, for `Outline.identity`."""
+    return digest(parts)[:12]
 
 
 def content_hash(*arrays: Array) -> str:

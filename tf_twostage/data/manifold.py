@@ -22,6 +22,7 @@ import dataclasses
 
 import numpy as np
 
+from tf_twostage.data.identity import identity
 from tf_twostage.data.splits import Outline, Splits
 from tf_twostage.data.storage import Storage
 
@@ -54,7 +55,8 @@ class Manifold:
         )
 
     def outline(self) -> Outline:
-        return Outline((SIZE, SIZE, 1), DRAWN_TRAIN, DRAWN_TEST)
+        shape, counts = (SIZE, SIZE, 1), (DRAWN_TRAIN, DRAWN_TEST)
+        return Outline(shape, *counts, identity("manifold", str(DATA_SEED), str(counts)))
 
     def load(self, storage: Storage) -> Splits:
         return Splits(*images(), self.describe(), str(DATA_SEED), TRUE_DIM)

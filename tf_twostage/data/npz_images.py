@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import os
 import pathlib
 import zipfile
 from collections.abc import Iterator
@@ -9,19 +10,25 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tf_twostage import files
 from tf_twostage.data import held_out
-from tf_twostage.data.identity import content_hash
+from tf_twostage.data.identity import content_hash, identity
 from tf_twostage.data.run_names import run_name
 from tf_twostage.data.splits import Outline, Splits
-from tf_twostage.data.storage import PIECE, Array, Storage, npy_header, write_array
+from tf_twostage.data.storage import PIECE, Array, Storage, npy_header
 from tf_twostage.errors import InputError
+from tf_twostage.files import shown
 
-PAIRS = (("train", "test"), ("x_train", "x_test"))
+# Keys of the images to train on and of those held out, as users name them; the first that fit.
+PAIRS = tuple(
+    (form.format("train"), form.format(held))
+    for held in ("test", "validation", "val")
+    for form in ("{}", "x_{}", "X_{}", "{}_images")
+)
 
 _WANTED = (
     "expected uint8 [N, H, W] or [N, H, W, C] with C 1 or 3 and at least one image, under the keys "
-    "train and test, x_train and x_test, or images, or as the only array (then at least two images)"
+    "train and test, x_train and x_test, train_images and test_images, or images, or as the only "
+    "array of that kind (then at least two images)"
 )
 
 
@@ -29,30 +36,35 @@ _WANTED = (
 class Npz:
     """The uint8 [N, H, W] or [N, H, W, C] arrays, C in {1, 3}, of an .npz file as a source.
 
-    Takes keys train and test, or x_train and x_test; else `images` or the only array, a tenth of
-    which (1 to 10,000) is held out, chosen by a hash of each image. Its methods raise InputError,
-    saying what the file holds, for anything else.
+    Takes a pair of keys such as train and test (PAIRS); else `images`, else the only array of
+    images, whatever lies beside it. Of a single array a tenth (1 to 10,000) is held out, chosen by
+    a hash of each image. Its methods raise InputError, saying what the file holds, for anything
+    else.
     """
 
     path: pathlib.Path
+    key: str | None = None  # the array to take, alone
 
     @property
     def run_name(self) -> str:
-        return run_name(self.path.resolve().stem, "npz")
+        stem = self.path.resolve().stem
+        return run_name(stem if self.key is None else f"{stem}-{self.key}", "npz")
 
     def describe(self) -> str:
         """One line on the file's arrays; reads their headers only."""
-        return _in_words(self.path, _chosen(self.path))
+        return _in_words(self.path, _chosen(self.path, self.key))
 
     def outline(self) -> Outline:
         """Shape and counts, from the arrays' headers."""
-        first, *second = _chosen(self.path)
+        members = _chosen(self.path, self.key)
+        first, *second = members
         test = second[0].images if second else held_out.count(first.images)
         train = first.images if second else first.images - test
-        return Outline(first.image_shape, train, test)
+        contents = (f"{member} {member.crc}" for member in members)
+        return Outline(first.image_shape, train, test, identity(*contents))
 
     def load(self, storage: Storage) -> Splits:
-        members = _chosen(self.path)
+        members = _chosen(self.path, self.key)
         try:
             if len(members) == 2:
                 train, test = (_read(self.path, member, storage) for member in members)
@@ -61,8 +73,18 @@ class Npz:
         except InputError:
             raise
         except Exception as error:  # whatever a damaged zip or .npy raises
-            raise InputError(f"{self.path} can't be read ({error}): write it again") from error
+            text = f"{shown(self.path)} can't be read ({error}): write it again"
+            raise InputError(text) from error
         return Splits(train, test, _in_words(self.path, members), content_hash(train, test))
+
+
+def split_key(name: str) -> tuple[pathlib.Path, str | None]:
+    """'faces.npz:photos' -> the path and the key; the key is None where the name has none."""
+    path = os.path.expanduser(name)
+    stem, found, key = path.rpartition(".npz:")
+    if not found or os.path.exists(path):
+        return pathlib.Path(path), None
+    return pathlib.Path(f"{stem}.npz"), key
 
 
 class Member(NamedTuple):
@@ -72,6 +94,7 @@ class Member(NamedTuple):
     shape: tuple[int, ...]
     fortran: bool  # whether in Fortran's order
     dtype: np.dtype
+    crc: int  # the zip's checksum of header and values
 
     @property
     def images(self) -> int:
@@ -91,38 +114,32 @@ class Member(NamedTuple):
         return f"{self.key}: {self.dtype} {list(self.shape)}"
 
 
-def read(path: pathlib.Path, key: str, storage: Storage) -> Array:
-    """One array as uint8 [N, H, W, C]; raises what a damaged file makes zipfile or NumPy raise."""
-    return _read(path, _members(path)[key], storage)
-
-
-def write(path: pathlib.Path, arrays: dict[str, Array]) -> None:
-    """Writes arrays as `np.savez` does, whole or not at all."""
-
-    def write_all(temporary: pathlib.Path) -> None:
-        with zipfile.ZipFile(temporary, "w") as archive:
-            for key, array in arrays.items():
-                with archive.open(f"{key}.npy", "w", force_zip64=True) as member:
-                    write_array(member, array)
-
-    files.replace_file(path, write_all)
-
-
-def _chosen(path: pathlib.Path) -> tuple[Member, ...]:
+def _chosen(path: pathlib.Path, key: str | None) -> tuple[Member, ...]:
     """The arrays to read, (train, test) or a single one; checks all but the values."""
     found = _members(path)
-    keys = next((pair for pair in PAIRS if set(pair) <= set(found)), None)
-    if keys is None:
-        keys = ("images",) if "images" in found else tuple(found)
-    members = tuple(found[key] for key in keys)
-    both = keys in PAIRS
-    holds = f"{path} holds {', '.join(map(str, found.values())) or 'no array'}"
-    fits = all(member.holds_images for member in members)
-    if not fits or not (both or (len(keys) == 1 and members[0].images > 1)):
-        raise InputError(f"{holds}: {_WANTED}")
+    members = tuple(found[name] for name in _keys(path, found, key))
+    both = len(members) == 2
+    if not all(member.holds_images for member in members) or not (both or members[0].images > 1):
+        raise InputError(f"{_holdings(path, found)}: {_WANTED}")
     if both and members[0].image_shape != members[1].image_shape:
-        raise InputError(f"{holds}: both need images of one shape")
+        raise InputError(f"{_holdings(path, found)}: both need images of one shape")
     return members
+
+
+def _keys(path: pathlib.Path, found: dict[str, Member], key: str | None) -> tuple[str, ...]:
+    """The keys of the arrays to read."""
+    if key is not None:
+        if key not in found:
+            raise InputError(f"{_holdings(path, found)}: none is called {key}")
+        return (key,)
+    pair = next((pair for pair in PAIRS if set(pair) <= set(found)), None)
+    if pair:
+        return pair
+    fitting = [name for name, member in found.items() if member.holds_images]
+    if "images" in fitting or len(fitting) == 1:
+        return ("images",) if "images" in fitting else (fitting[0],)
+    say = f"name one, such as {shown(path)}:{fitting[0]}" if fitting else _WANTED
+    raise InputError(f"{_holdings(path, found)}: {say}")
 
 
 def _members(path: pathlib.Path) -> dict[str, Member]:
@@ -130,14 +147,18 @@ def _members(path: pathlib.Path) -> dict[str, Member]:
     found = {}
     try:
         with zipfile.ZipFile(path) as archive:
-            for name in archive.namelist():
-                if name.endswith(".npy"):
-                    key = name.removesuffix(".npy")
-                    with archive.open(name) as file:
-                        found[key] = Member(key, *npy_header(file))
+            for info in archive.infolist():
+                if info.filename.endswith(".npy"):
+                    key = info.filename.removesuffix(".npy")
+                    with archive.open(info) as file:
+                        found[key] = Member(key, *npy_header(file), info.CRC)
     except Exception as error:  # whatever a damaged zip or .npy raises
-        raise InputError(f"{path} isn't a readable .npz ({error}): {_WANTED}") from error
+        raise InputError(f"{shown(path)} isn't a readable .npz ({error}): {_WANTED}") from error
     return found
+
+
+def _holdings(path: pathlib.Path, found: dict[str, Member]) -> str:
+    return f"{shown(path)} holds {', '.join(map(str, found.values())) or 'no array'}"
 
 
 def _read(path: pathlib.Path, member: Member, storage: Storage) -> Array:
@@ -181,5 +202,5 @@ def _pieces(path: pathlib.Path, member: Member) -> Iterator[np.ndarray]:
 def _in_words(path: pathlib.Path, members: tuple[Member, ...]) -> str:
     if len(members) == 2:
         train, test = (member.images for member in members)
-        return f"{path}: {train:,} training and {test:,} held-out images by its keys"
-    return f"{path}: {held_out.in_words(members[0].images)}, chosen by a hash of each image"
+        return f"{shown(path)}: {train:,} training and {test:,} held-out images by its keys"
+    return f"{shown(path)}: {held_out.in_words(members[0].images)}, chosen by a hash of each image"

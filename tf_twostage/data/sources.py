@@ -4,10 +4,10 @@ import os
 import pathlib
 from typing import Protocol
 
+from tf_twostage.data import npz_images
 from tf_twostage.data.celeba import CelebAFromFiles, CelebAFromTfds
 from tf_twostage.data.folders import Folder
 from tf_twostage.data.manifold import Manifold
-from tf_twostage.data.npz_images import Npz
 from tf_twostage.data.run_names import NAMES
 from tf_twostage.data.splits import Outline, Splits
 from tf_twostage.data.storage import Storage
@@ -55,7 +55,7 @@ def find(
 
     Args:
       name: one of NAMES, "tfds:" and the name of a prepared set of TensorFlow Datasets, or the
-        path of a folder of images or of an .npz file.
+        path of a folder of images or of an .npz file, with ":" and a key where one array is meant.
       data_dir: where TensorFlow Datasets keeps its sets; its own default if None.
       celeba_dir: CelebA's files instead of TFDS': img_align_celeba/ or its zip, or their parent.
       image_size: of a folder or a "tfds:" set, the middle square of each image is resized to
@@ -65,13 +65,20 @@ def find(
     Raises:
       InputError: an unknown name, or a size for images that have one of their own.
     """
+    if image_size is not None and image_size < 1:
+        raise InputError(f"--image_size {image_size}: give a number of pixels, at least 1")
     name = os.fspath(name)
-    path = pathlib.Path(name).expanduser()
+    path, key = npz_images.split_key(name)
     if name.startswith(PREFIX):
         return TfdsNamed(name.removeprefix(PREFIX), data_dir, image_size)
-    if name and name not in NAMES and path.is_dir():
+    if name and name not in NAMES and os.path.isdir(path):
         return Folder(path, image_size)
-    source = _of_one_size(name, path, data_dir, celeba_dir, cache_dir)
+    if name in NAMES:
+        source = _known(name, data_dir, celeba_dir, cache_dir)
+    elif path.suffix == ".npz" and os.path.isfile(path):
+        source = npz_images.Npz(path, key)
+    else:
+        raise InputError(_unknown(name, path))
     if image_size is not None:
         raise InputError(
             f"--image_size is for folders of images and tfds: sets; {name} has a size of its own"
@@ -79,25 +86,26 @@ def find(
     return source
 
 
-def _of_one_size(
+def _known(
     name: str,
-    path: pathlib.Path,
     data_dir: PathLike | None,
     celeba_dir: PathLike | None,
     cache_dir: PathLike | None,
 ) -> Source:
+    """The source of one of NAMES."""
     if name == "manifold":
         return Manifold()
-    if name == "celeba" and celeba_dir is not None:
-        return CelebAFromFiles(celeba_dir, cache_dir)
-    if name == "celeba":
-        return CelebAFromTfds(data_dir, cache_dir)
-    if name in NAMES:
+    if name != "celeba":
         return TfdsImages(name, data_dir)
-    if path.suffix == ".npz" and path.is_file():
-        return Npz(path)
-    what = "neither a folder nor an .npz file" if path.is_file() else "no such file or folder"
-    raise InputError(
+    if celeba_dir is not None:
+        return CelebAFromFiles(celeba_dir, cache_dir)
+    return CelebAFromTfds(data_dir, cache_dir)
+
+
+def _unknown(name: str, path: pathlib.Path) -> str:
+    isfile = os.path.isfile(path)
+    what = "neither a folder nor an .npz file" if isfile else "no such file or folder"
+    return (
         f"unknown data set {name!r} ({what}): use {', '.join(NAMES)}, tfds:NAME, "
         "or the path of a folder of images or of an .npz file"
     )

@@ -11,6 +11,7 @@ class Outline(NamedTuple):
     image_shape: tuple[int, int, int]  # (H, W, C)
     train_images: int
     test_images: int
+    identity: str  # changes with the images; not where they are moved or copied to
 
 
 class Splits(NamedTuple):

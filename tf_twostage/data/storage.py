@@ -15,7 +15,7 @@ from tf_twostage.errors import InputError
 
 GB = 1e9
 
-_ALIGNMENT = 64  # bytes; TensorFlow uses such memory as it is and copies any other
+ALIGNMENT = 64  # bytes; TensorFlow uses such memory as it is and copies any other
 _CONTAINER_LIMITS = (  # Linux' control groups, versions 2 and 1
     "/sys/fs/cgroup/memory.max",
     "/sys/fs/cgroup/memory/memory.limit_in_bytes",
@@ -26,8 +26,8 @@ PIECE = 2**24  # bytes of an array that are read or written at once
 def in_memory(shape: tuple[int, ...], dtype: np.typing.DTypeLike = np.uint8) -> np.ndarray:
     """`np.empty` at an address that TensorFlow can use without a copy."""
     size = math.prod(shape) * np.dtype(dtype).itemsize
-    memory = np.empty(size + _ALIGNMENT, np.uint8)
-    start = -memory.ctypes.data % _ALIGNMENT
+    memory = np.empty(size + ALIGNMENT, np.uint8)
+    start = -memory.ctypes.data % ALIGNMENT
     return memory[start : start + size].view(dtype).reshape(shape)
 
 

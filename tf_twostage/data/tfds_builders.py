@@ -7,8 +7,9 @@ import pathlib
 from collections.abc import Iterator
 from typing import Any
 
+from tf_twostage.data.identity import identity
 from tf_twostage.errors import InputError
-from tf_twostage.files import PathLike
+from tf_twostage.files import PathLike, shown
 
 CELEBA = "celeb_a"  # TFDS' name
 CELEBA_FILES = (
@@ -52,6 +53,19 @@ def prepared(name: str, data_dir: PathLike | None) -> Any:
     return builder
 
 
+def records(builder: Any) -> list[pathlib.Path]:
+    """The files of a prepared set, in order; none where they do not lie on this machine."""
+    return sorted(pathlib.Path(builder.data_dir).glob("*.tfrecord*"))
+
+
+def identity_of(builder: Any) -> str:
+    """Hash over name, version, counts, and the names and sizes of a prepared set's files."""
+    info = builder.info
+    counts = (f"{name} {info.splits[name].num_examples}" for name in sorted(info.splits))
+    files = (f"{path.name} {path.stat().st_size}" for path in records(builder))
+    return identity("tfds", info.full_name, *counts, *files)
+
+
 def open_split(builder: Any, split: str, decoder: Any = None) -> Any:
     """A tf.data set of {'image': ...}: file after file in order, nothing cached in memory."""
     import tensorflow_datasets as tfds
@@ -82,7 +96,7 @@ def readable(builder: Any) -> Iterator[None]:
 def short(path: pathlib.Path) -> str:
     """The path with ~ for the home folder."""
     home = pathlib.Path.home()
-    return f"~/{path.relative_to(home)}" if path.is_relative_to(home) else str(path)
+    return shown(f"~/{path.relative_to(home)}" if path.is_relative_to(home) else path)
 
 
 def _check_reachable(builder: Any, root: pathlib.Path) -> None:

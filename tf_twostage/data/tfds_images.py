@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from tf_twostage import table1_values
 from tf_twostage.data import tfds_builders
+from tf_twostage.data.identity import identity
 from tf_twostage.data.splits import Outline, Splits
 from tf_twostage.data.storage import Array, Storage
 from tf_twostage.files import PathLike
@@ -41,7 +42,7 @@ class TfdsImages:
 
     def outline(self) -> Outline:
         place = locate(self.name, self.data_dir)
-        return Outline(place.image_shape, *place.counts)
+        return Outline(place.image_shape, *place.counts, place.identity)
 
     def load(self, storage: Storage) -> Splits:
         builder = tfds_builders.prepared(self.name, self.data_dir)
@@ -59,6 +60,7 @@ class Place(NamedTuple):
     counts: tuple[int, int]  # images in train and test; the official ones until prepared
     image_shape: tuple[int, int, int]
     prepared: bool
+    identity: str
 
     def __str__(self) -> str:
         data_dir = tfds_builders.short(self.folder.parent.parent)
@@ -73,10 +75,14 @@ def locate(name: str, data_dir: PathLike | None) -> Place:
     builder = tfds_builders.builder_of(name, data_dir)
     info, prepared = builder.info, builder.is_prepared()
     counts = OFFICIAL_COUNTS[name]
+    # The whole set is the same wherever it was prepared, and before it is.
+    known = identity("tfds", info.full_name, str(counts))
     if prepared:
         counts = tuple(info.splits[split].num_examples for split in ("train", "test"))
-    shape = info.features["image"].shape
-    return Place(name, pathlib.Path(builder.data_dir), str(info.version), counts, shape, prepared)
+    if counts != OFFICIAL_COUNTS[name]:
+        known = tfds_builders.identity_of(builder)
+    shape, folder = info.features["image"].shape, pathlib.Path(builder.data_dir)
+    return Place(name, folder, str(info.version), counts, shape, prepared, known)
 
 
 def counts_in_words(name: str, counts: tuple[int, int]) -> str:

@@ -42,7 +42,8 @@ class TfdsNamed:
     def outline(self) -> Outline:
         """Shape and counts, from TFDS' description of the set."""
         plan = _plan(self)
-        return Outline(plan.image_shape, *plan.counts)
+        identity = tfds_builders.identity_of(plan.builder)
+        return Outline(plan.image_shape, *plan.counts, identity)
 
     def load(self, storage: Storage) -> Splits:
         plan = _plan(self)

@@ -9,6 +9,7 @@ import numpy as np
 
 from tf_twostage import recipes
 from tf_twostage.data.storage import pieces
+from tf_twostage.errors import InputError
 from tf_twostage.models import two_stage
 from tf_twostage.models.networks import Posterior
 
@@ -107,7 +108,12 @@ def noise_along_directions(
 
     Returns:
       A row for each dimension, by rising lambda_j.
+
+    Raises:
+      InputError: the image has another shape, dtype or range.
     """
+    if np.ndim(image) != 3:
+        raise InputError(f"one image [H, W, C] is needed, not {list(np.shape(image))}")
     posterior = model.encode(np.asarray(image)[None])
     lambda_ = eigenvalues(posterior.stddev) if lambda_ is None else np.asarray(lambda_)
     chosen = choose_dimensions(lambda_) if dimensions is None else np.asarray(dimensions)

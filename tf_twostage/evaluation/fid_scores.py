@@ -49,7 +49,8 @@ def _measure(model, dataset, spec, seed) -> FidScores:
         generated[f"stage{stage}"] = _samples(model, count, seed, stage)
     protocols: dict[str, dict[str, float]] = {name: {} for name in fid.PROTOCOLS}
     for name, images in generated.items():
-        found = _statistics(images, inception, spec.dims, _bar(name, count))
+        bar = _bar(name, count * len(fid.PROTOCOLS))
+        found = _statistics(images, inception, spec.dims, bar)
         for protocol, statistics in found.items():
             protocols[protocol][name] = float(fid.compare(real, statistics, spec.dims))
     floor = fid.cached_statistics(
@@ -74,18 +75,21 @@ def _statistics(
     progress: Callable[[int], None] | None,
 ) -> dict[str, fid.Statistics]:
     """Statistics of generated images under each protocol; every image is made once for all."""
-    features = {protocol: [] for protocol in fid.PROTOCOLS}
-    done = 0
-    for batch in images:
-        for protocol, parts in features.items():
-            prepared = fid.Preparation(protocol, "generated").batches(batch)
-            parts.append(inception.features(prepared, dims))
-        done += len(batch)
-        if progress:
-            progress(done)
+    counts: list[int] = []
+
+    def prepared() -> Iterator[np.ndarray]:
+        for batch in images:
+            counts.append(len(batch))
+            for protocol in fid.PROTOCOLS:
+                yield from fid.Preparation(protocol, "generated").batches(batch)
+
+    features = np.concatenate(list(inception.stream(prepared(), dims, progress)))
+    pieces = np.split(features, np.cumsum(np.repeat(counts, len(fid.PROTOCOLS)))[:-1])
     return {
-        protocol: fid.Statistics.from_features(parts, inception.git_blob_id)
-        for protocol, parts in features.items()
+        protocol: fid.Statistics.from_features(
+            np.concatenate(pieces[number :: len(fid.PROTOCOLS)]), inception.git_blob_id
+        )
+        for number, protocol in enumerate(fid.PROTOCOLS)
     }
 
 

@@ -14,7 +14,7 @@ import sys
 
 from absl import app, flags
 
-from tf_twostage import recipes
+from tf_twostage import keras_settings, recipes
 from tf_twostage.errors import InputError
 from tf_twostage.experiment import trial_process
 from tf_twostage.experiment.options import Options
@@ -27,8 +27,8 @@ flags.DEFINE_string(
     "dataset",
     "manifold",
     "manifold | mnist | fashion_mnist | cifar10 | celeba | a folder of images | an .npz of uint8 "
-    "[N, H, W, C] | tfds:NAME, prepared by TensorFlow Datasets; several with commas between them; "
-    "all: the paper's four.",
+    "[N, H, W, C], or file.npz:KEY for one of its arrays | tfds:NAME, prepared by TensorFlow "
+    "Datasets; several with commas between them; all: the paper's four.",
 )
 flags.DEFINE_enum("stage", "both", ["1", "2", "both"], "The stage to train.")
 flags.DEFINE_enum(
@@ -97,6 +97,9 @@ flags.DEFINE_enum(
 )
 flags.DEFINE_bool("jit_compile", None, "Compile training with XLA; by default on a GPU only.")
 flags.DEFINE_bool("deterministic", False, "TensorFlow's deterministic ops: GPUs repeat bits too.")
+flags.DEFINE_bool(
+    "tf32", False, "Let recent GPUs round factors to 10 bits: faster, errors of about 1e-3."
+)
 
 # --- instead of training ---------------------------------------------------------------------
 flags.DEFINE_bool("dry_run", False, "Print the whole plan, what is done and left, and stop.")
@@ -158,6 +161,7 @@ def _run() -> None:
         print(table1.rebuild(FLAGS.table1))
         return
     trial_process.stop_on_sigterm()
+    keras_settings.require_tensorflow()
     with quiet_import():  # TensorFlow: seconds that --help and a wrong flag do not wait for
         from tf_twostage.experiment import sweep
     plain_messages()

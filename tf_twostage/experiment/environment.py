@@ -26,18 +26,23 @@ def environment() -> dict:
 
 
 def _git_commit() -> str | None:
-    """The commit of this checkout, with '+' where files differ from it; None outside git."""
-    here = pathlib.Path(__file__).parent
+    """The commit of this checkout, with '+' where files differ from it.
+
+    None where git does not know this file: an installed copy may lie inside another checkout.
+    """
     try:
-        answers = [
-            subprocess.run(
-                ["git", "-C", here, *words], capture_output=True, text=True, timeout=5, check=True
-            ).stdout.strip()
-            for words in (["rev-parse", "HEAD"], ["status", "--porcelain", "-uno"])
-        ]
+        _git("ls-files", "--error-unmatch", __file__)
+        commit, changes = _git("rev-parse", "HEAD"), _git("status", "--porcelain", "-uno")
     except (OSError, subprocess.SubprocessError):
         return None
-    return answers[0] + ("+" if answers[1] else "")
+    return commit + ("+" if changes else "")
+
+
+def _git(*words: str) -> str:
+    """What git says, run where this file lies."""
+    command = ["git", "-C", pathlib.Path(__file__).parent, *words]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=5, check=True)
+    return done.stdout.strip()
 
 
 def _cpu_name() -> str:

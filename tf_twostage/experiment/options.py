@@ -35,6 +35,7 @@ class Options:
     loop: str = "auto"
     jit_compile: bool | None = None
     deterministic: bool = False
+    tf32: bool = False
     dry_run: bool = False
 
     @property

@@ -6,12 +6,11 @@ process as they are, so nothing here imports TensorFlow.
 
 import dataclasses
 import itertools
-import os
 import pathlib
 from collections.abc import Callable, Iterator
 
 from tf_twostage import recipes
-from tf_twostage.data import sources
+from tf_twostage.data import npz_images, sources
 from tf_twostage.data.sources import Source
 from tf_twostage.data.splits import Outline
 from tf_twostage.errors import InputError
@@ -36,6 +35,12 @@ class Setting:
     outline: Outline
     recipe: recipes.Recipe
     path: pathlib.Path  # the folder of its trials
+
+    @property
+    def images(self) -> dict:
+        """What tells these images from others, as `config.json` keeps it."""
+        shape, train, test, identity = self.outline
+        return {"identity": identity, "image_shape": list(shape), "train": train, "test": test}
 
     @property
     def fid(self) -> FidSpec | None:
@@ -154,7 +159,7 @@ def dataset_names(text: str) -> list[str]:
     """`all`, or names with commas between them; the path of an existing file or folder is one."""
     if text == "all":
         return list(recipes.PAPER_DATASETS)
-    if os.path.exists(os.path.expanduser(text)):
+    if npz_images.split_key(text)[0].exists():
         return [text]
     names = [name.strip() for name in text.split(",")]
     return list(dict.fromkeys(name for name in names if name)) or [text]

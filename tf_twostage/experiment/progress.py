@@ -6,7 +6,7 @@ from tf_twostage import recipes
 from tf_twostage.experiment import lock
 from tf_twostage.experiment.plan import Plan
 from tf_twostage.metrics import FidScores
-from tf_twostage.run_folder import RunFolder
+from tf_twostage.run_folder import RunFolder, same_images
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,11 +21,14 @@ class Status:
     evaluation_seconds: float | None
     holder: lock.Holder | None = None  # who works on it
     failure: str | None = None  # why it failed when it ran last
+    foreign: bool = False  # the folder holds a run of other images
 
     def __str__(self) -> str:
         if self.finished:
             return "finished"
         parts = [self._epochs()]
+        if self.foreign:
+            return "the folder holds a run of other images"
         if self.holder:
             parts.append(f"held by {self.holder}")
         elif self.failure:
@@ -60,6 +63,7 @@ def status(plan: Plan) -> Status:
         evaluation,
         lock.holder(plan.lock),
         plan.folder.read_failure(),
+        _is_foreign(plan.folder.read_config(), plan),
     )
 
 
@@ -106,12 +110,18 @@ def seconds_left(statuses: list[Status], alike: list[Status]) -> float | None:
     return total + unscored * (sum(scores) / len(scores) if scores else 0)
 
 
+def _is_foreign(config: dict, plan: Plan) -> bool:
+    """Whether the folder holds a run of other images than the plan's."""
+    known = config.get("dataset")
+    return bool(known) and not same_images(known, plan.setting.images)
+
+
 def _is_scored(metrics: dict, plan: Plan) -> bool:
     """Whether these are the metrics of this plan, with all that it asks for."""
     if not set(plan.setting.stages) <= set(metrics.get("stages") or ()):
         return False
     config = plan.folder.read_config()
-    if not config or config["seed"] != plan.seed:
+    if not config or config["seed"] != plan.seed or _is_foreign(config, plan):
         return False
     if recipes.from_config(config["recipe"]) != plan.recipe:
         return False

@@ -18,7 +18,7 @@ from tf_twostage.experiment.environment import environment
 from tf_twostage.experiment.plan import Plan
 from tf_twostage.experiment.sample_grids import GRID, SampleGrids
 from tf_twostage.metrics import Metrics
-from tf_twostage.models import export
+from tf_twostage.models import export, precision
 from tf_twostage.models.networks import Posterior
 from tf_twostage.models.two_stage import TwoStageVAE, as_float
 from tf_twostage.reporting import grids, plots, report
@@ -48,6 +48,7 @@ def run(plan: Plan) -> dict:
 
 def _run(plan: Plan) -> dict:
     options = plan.options
+    precision.allow_tf32(options.tf32)
     if options.deterministic:
         make_deterministic(plan.seed)
     devices = Devices.choose(options.strategy)
@@ -124,9 +125,7 @@ class Trial:
             "dataset": {
                 "name": self.dataset.name,
                 "version": self.dataset.version,
-                "image_shape": list(self.dataset.image_shape),
-                "train": len(self.dataset.train),
-                "test": len(self.dataset.test),
+                **self.plan.setting.images,
             },
             "source": self.dataset.source,
             "seed": self.seed,
@@ -134,6 +133,7 @@ class Trial:
             "loop": self.plan.options.loop,
             "jit_compile": self.plan.options.jit_compile,
             "deterministic": self.plan.options.deterministic,
+            "tf32": self.plan.options.tf32,
             "environment": environment(),
         }
 

@@ -21,7 +21,8 @@ def export_saved_model(model: TwoStageVAE, path: str | os.PathLike) -> pathlib.P
       generate_stage1(count, seed) -> images: samples from z ~ N(0, I).
       encode(images) -> mean, stddev; decode(latents) -> images.
       reconstruct(images) -> images: decoded at the posterior's mean, so that it has no noise.
-    Without a trained stage 2 there is no `generate`, and `generate_stage1` is the default.
+    Without a trained stage 2 there is no `generate`, and `generate_stage1` is the default. N and
+    count may be 0. Another shape or range is an InvalidArgument error, and serving goes on.
 
     Args:
       model: a model whose stage 1 at least is trained.
@@ -46,20 +47,21 @@ def export_saved_model(model: TwoStageVAE, path: str | os.PathLike) -> pathlib.P
 def _endpoints(model: TwoStageVAE) -> dict:
     images = tf.TensorSpec([None, *model.image_shape], tf.float32, name="images")
     latents = tf.TensorSpec([None, model.recipe.latent_dim], tf.float32, name="latents")
+    encoder, decoder = model.stage1.encoder, _decoder(model)
     generators = {"generate_stage1": (_generator(model, 1), [COUNT, SEED])}
     if 2 in model.trained:
         generators["generate"] = (_generator(model, 2), [COUNT, SEED])
     default = generators["generate" if 2 in model.trained else "generate_stage1"]
 
     def encode(images):
-        mean, stddev = model.stage1.encoder(images)
+        mean, stddev = _even_without_rows(encoder, _checked_images(images, model.image_shape))
         return {"mean": mean, "stddev": stddev}
 
     def decode(latents):
-        return {"images": model.stage1.decoder(latents)}
+        return {"images": decoder(latents)}
 
     def reconstruct(images):
-        return {"images": model.stage1.decoder(model.stage1.encoder(images).mean)}
+        return decode(encode(images)["mean"])
 
     return {
         "serving_default": default,
@@ -71,13 +73,42 @@ def _endpoints(model: TwoStageVAE) -> dict:
 
 
 def _generator(model: TwoStageVAE, stage: int):
+    kappa, decoder = model.recipe.latent_dim, _decoder(model)
+
     def generate(count, seed):
-        shape = tf.stack([count, model.recipe.latent_dim])
-        seeds = tf.random.experimental.stateless_split(seed, 2)
+        seeds = tf.random.experimental.stateless_split(tf.ensure_shape(seed, [2]), 2)
+        shape = tf.stack([tf.ensure_shape(count, []), kappa])
         z = tf.random.stateless_normal(shape, seeds[0])
         if stage == 2:
             noise = tf.random.stateless_normal(shape, seeds[1])
-            z = model.stage2.draw(model.stage2.decoder(z), noise)
-        return {"images": model.stage1.decoder(z)}
+            z = model.stage2.draw(_even_without_rows(model.stage2.decoder, z), noise)
+        return {"images": decoder(z)}
 
     return generate
+
+
+def _decoder(model: TwoStageVAE):
+    kappa = model.recipe.latent_dim
+
+    def decode(latents):
+        latents = tf.ensure_shape(latents, [None, kappa])
+        latents = tf.debugging.check_numerics(latents, "latents must be finite")
+        return _even_without_rows(model.stage1.decoder, latents)
+
+    return decode
+
+
+def _checked_images(images, image_shape):
+    images = tf.ensure_shape(images, [None, *image_shape])
+    inside = tf.reduce_all((images >= 0) & (images <= 1))  # False for NaN
+    check = tf.debugging.Assert(inside, ["images must be float in 0..1"])
+    with tf.control_dependencies([check]):
+        return tf.identity(images)
+
+
+def _even_without_rows(model, rows):
+    """`model(rows)`; without rows, that of a row of zeros cut off: convolutions fail on none."""
+    count = tf.shape(rows)[0]
+    some = tf.cond(count > 0, lambda: rows, lambda: tf.zeros([1, *rows.shape[1:]]))
+    some = tf.ensure_shape(some, rows.shape)
+    return tf.nest.map_structure(lambda output: output[:count], model(some))

@@ -1,15 +1,17 @@
 """Products and sums that TensorFlow does faster when asked in its own words.
 
-Each equals its formula in `keras.ops` up to rounding, and other backends get that formula.
+Each equals its formula in `keras.ops` up to rounding, which stands beside it.
 docs/performance.md says what each one brings.
 """
 
-import keras
+import tensorflow as tf
 from keras import ops
 
-TENSORFLOW = keras.backend.backend() == "tensorflow"
-if TENSORFLOW:
-    import tensorflow as tf
+from tf_twostage.models import precision
+
+FUSED = True  # False: everything by its formula, for comparison
+
+precision.allow_tf32(False)  # --tf32 turns it on
 
 
 def product(x, kernel):
@@ -18,21 +20,21 @@ def product(x, kernel):
     The gradient by x multiplies by the transposed kernel. oneDNN does that at half its rate for a
     hundred rows, but not if asked for the same as a batch of one product.
     """
-    if not TENSORFLOW:
+    if not FUSED:
         return ops.matmul(x, kernel)
     return _product(tf.convert_to_tensor(x), tf.convert_to_tensor(kernel))
 
 
 def dense(x, kernel, bias):
     """x @ kernel + bias, [B, m] by [m, n] plus [n]."""
-    if not TENSORFLOW:
+    if not FUSED:
         return ops.matmul(x, kernel) + bias
     return _dense(*(tf.convert_to_tensor(value) for value in (x, kernel, bias)))
 
 
 def sum_of_squares(x):
     """The sum of all x^2, a scalar, in one pass over x."""
-    return 2 * tf.nn.l2_loss(x) if TENSORFLOW else ops.sum(ops.square(x))
+    return 2 * tf.nn.l2_loss(x) if FUSED else ops.sum(ops.square(x))
 
 
 def batch_norm(x, scale, offset, epsilon: float):
@@ -46,7 +48,7 @@ def batch_norm(x, scale, offset, epsilon: float):
     Returns:
       The result, as x; mean [C]; biased variance [C]. The moments carry no gradient.
     """
-    if TENSORFLOW and len(x.shape) in (2, 4) and x.dtype == "float32":
+    if FUSED and len(x.shape) in (2, 4) and x.dtype == "float32":
         return _batch_norm(x, scale, offset, epsilon)
     mean, variance = ops.moments(x, tuple(range(len(x.shape) - 1)))
     y = ops.batch_normalization(x, mean, variance, -1, offset, scale, epsilon)
@@ -63,7 +65,7 @@ def doubling_deconvolution(x, kernel):
     Returns:
       [B, 2H, 2W, n].
     """
-    if not TENSORFLOW:
+    if not FUSED:
         return ops.conv_transpose(x, kernel, 2, "same", data_format="channels_last")
     return _doubling_deconvolution(tf.convert_to_tensor(x), tf.convert_to_tensor(kernel))
 
@@ -102,31 +104,31 @@ def _product_gradients(x, kernel, upstream):
     return by_x, tf.matmul(x, upstream, transpose_a=True)
 
 
-if TENSORFLOW:
+@tf.custom_gradient
+def _product(x, kernel):
+    return tf.matmul(x, kernel), lambda upstream: _product_gradients(x, kernel, upstream)
 
-    @tf.custom_gradient
-    def _product(x, kernel):
-        return tf.matmul(x, kernel), lambda upstream: _product_gradients(x, kernel, upstream)
 
-    @tf.custom_gradient
-    def _doubling_deconvolution(x, kernel):
-        def gradients(upstream):
-            by_x = tf.nn.conv2d(upstream, kernel, 2, "SAME")
-            by_kernel = tf.raw_ops.Conv2DBackpropFilter(
-                input=upstream,
-                filter_sizes=kernel.shape,
-                out_backprop=x,
-                strides=[1, 2, 2, 1],
-                padding="SAME",
-            )
-            return by_x, by_kernel
+@tf.custom_gradient
+def _doubling_deconvolution(x, kernel):
+    def gradients(upstream):
+        by_x = tf.nn.conv2d(upstream, kernel, 2, "SAME")
+        by_kernel = tf.raw_ops.Conv2DBackpropFilter(
+            input=upstream,
+            filter_sizes=kernel.shape,
+            out_backprop=x,
+            strides=[1, 2, 2, 1],
+            padding="SAME",
+        )
+        return by_x, by_kernel
 
-        return _scattered(x, kernel), gradients
+    return _scattered(x, kernel), gradients
 
-    @tf.custom_gradient
-    def _dense(x, kernel, bias):
-        def gradients(upstream):
-            by_bias = tf.reduce_sum(upstream, axis=0)
-            return *_product_gradients(x, kernel, upstream), by_bias
 
-        return tf.nn.bias_add(tf.matmul(x, kernel), bias), gradients
+@tf.custom_gradient
+def _dense(x, kernel, bias):
+    def gradients(upstream):
+        by_bias = tf.reduce_sum(upstream, axis=0)
+        return *_product_gradients(x, kernel, upstream), by_bias
+
+    return tf.nn.bias_add(tf.matmul(x, kernel), bias), gradients

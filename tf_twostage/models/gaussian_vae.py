@@ -90,7 +90,7 @@ class ActiveDimensions(keras.metrics.Metric):
 
     def result(self):
         lambda_ = self.total / ops.maximum(self.count, 1.0)
-        return ops.sum(ops.cast(lambda_ < recipes.ACTIVE_BELOW, "float32"))
+        return ops.sum(ops.cast(lambda_ < recipes.ACTIVE_BELOW, lambda_.dtype))
 
 
 class GaussianVAE(keras.Model):
@@ -164,16 +164,21 @@ class GaussianVAE(keras.Model):
         return x_hat + sd_x * noise
 
     def build_for(self, data_shape: tuple[int, ...]) -> "GaussianVAE":
-        """Creates all weights for data of this shape (without the batch); returns self."""
+        """Creates all weights for data of this shape (without the batch); returns self.
+
+        `row_shape` of either half is the shape of what it takes, without the batch.
+        """
+        self.encoder.row_shape = tuple(data_shape)
+        self.decoder.row_shape = (self.latent_dim,)
         if not self.built:
-            self(ops.zeros((1, *data_shape)))
+            self(ops.zeros((1, *data_shape), self.compute_dtype))
         return self
 
     def call(self, inputs, training=False) -> VAEOutput:
         x, noise = self._split(inputs)
         mu_z, sd_z = self.encoder(x, training=training)
         if noise is None:
-            noise = keras.random.normal(ops.shape(mu_z), seed=self.noise)
+            noise = keras.random.normal(ops.shape(mu_z), dtype=mu_z.dtype, seed=self.noise)
         z = mu_z + sd_z * noise
         return VAEOutput(mu_z, sd_z, z, self.decoder(z, training=training))
 

@@ -5,21 +5,23 @@ from collections.abc import Callable
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 
-def compiled(model: keras.Model, shape: tuple[int, ...]) -> Callable[[np.ndarray], object]:
-    """`model(x, training=False)` for x [N, *shape] of any N, its outputs NumPy arrays.
+def compiled(model: keras.Model) -> Callable[[np.ndarray], object]:
+    """`model(x, training=False)` for x [N, *row_shape] of its own type (float32), its outputs NumPy arrays.
 
-    Traced once: `predict_on_batch` traces again for every number of examples, which costs more
-    than decoding them. Not compiled by XLA, which would compile for every number as well.
+    Traced once for any N > 0: `predict_on_batch` traces again for every number of examples, which
+    costs more than decoding them. Not compiled by XLA, which would compile for every number as
+    well. The shape is the model's own, not that of the first batch, which may be a wrong one.
+
+    Args:
+      model: a half of a `GaussianVAE` that is built.
     """
-    if keras.backend.backend() != "tensorflow":
-        return model.predict_on_batch
-    import tensorflow as tf
+    dtype = model.compute_dtype
+    signature = [tf.TensorSpec((None, *model.row_shape), dtype)]
 
-    dtype = keras.config.floatx()
-
-    @tf.function(input_signature=[tf.TensorSpec((None, *shape), dtype)], autograph=False)
+    @tf.function(input_signature=signature, autograph=False)
     def outputs(x):
         return model(x, training=False)
 
@@ -28,12 +30,12 @@ def compiled(model: keras.Model, shape: tuple[int, ...]) -> Callable[[np.ndarray
 
 
 class Predictor:
-    """`predict(model, batch)`: each model compiled once, at its first batch."""
+    """`predict(model, batch)`: each model compiled once, when it is first used."""
 
     def __init__(self):
         self._functions: dict[int, Callable] = {}
 
     def __call__(self, model: keras.Model, batch: np.ndarray):
         if id(model) not in self._functions:
-            self._functions[id(model)] = compiled(model, np.shape(batch)[1:])
+            self._functions[id(model)] = compiled(model)
         return self._functions[id(model)](batch)

@@ -147,7 +147,7 @@ class InfoGANDecoder(ImageDecoder):
 
 
 class ResNetEncoder(HeadedEncoder):
-    """Figure 12: scales of two residual blocks, halved in between, then a fully connected one."""
+    """Figure 12: scales of residual blocks, halved in between, then a fully connected scale."""
 
     def __init__(self, latent_dim: int, recipe: recipes.Recipe, context: Context, **kwargs):
         kernel = context.kernel()
@@ -159,16 +159,19 @@ class ResNetEncoder(HeadedEncoder):
             if scale:  # after every scale but the last
                 filters *= 2
                 layers.append(keras.layers.Conv2D(filters, strides=2, padding="same", **conv))
-            layers += [ResidualBlock(filters, conv, norm) for _ in range(2)]
+            layers += [ResidualBlock(filters, conv, norm) for _ in range(recipe.resnet_blocks)]
         pool = (
             keras.layers.Flatten if recipe.resnet_flatten else keras.layers.GlobalAveragePooling2D
         )
-        layers += [pool(), *(DenseResidualBlock(sizes.RESNET_UNITS, kernel) for _ in range(2))]
+        layers.append(pool())
+        layers += [
+            DenseResidualBlock(sizes.RESNET_UNITS, kernel) for _ in range(recipe.resnet_blocks)
+        ]
         super().__init__(keras.Sequential(layers), latent_dim, kernel, **kwargs)
 
 
 class ResNetDecoder(ImageDecoder):
-    """Figure 12: dense to 2 x 2, then per scale a deconvolution and two residual blocks.
+    """Figure 12: dense to 2 x 2, then per scale a deconvolution and residual blocks.
 
     Deviation: a side that is no power of two (28) is the middle of the next one (32); neither the
     paper nor the authors' code, which fails on it, says how MNIST's images came out.
@@ -180,22 +183,27 @@ class ResNetDecoder(ImageDecoder):
         block = {"kernel_size": sizes.RESNET_KERNEL, **kernel}
         conv = {"padding": "same", **block}
         norm = context.norm_values()
-        start = sizes.RESNET_START
-        doublings = max(1, math.ceil(math.log2(max(height, width) / start)))
-        filters = recipe.resnet_channels * 2**doublings
+        start, *others = self._filters(recipe, max(height, width))
+        side = sizes.RESNET_START
         layers = [
-            Dense(start * start * filters, **kernel),
-            keras.layers.Reshape((start, start, filters)),
+            Dense(side * side * start, **kernel),
+            keras.layers.Reshape((side, side, start)),
         ]
-        for _ in range(doublings):
-            filters //= 2
+        for filters in others:
             layers.append(keras.layers.Conv2DTranspose(filters, strides=2, **conv))
-            layers += [ResidualBlock(filters, block, norm) for _ in range(2)]
+            layers += [ResidualBlock(filters, block, norm) for _ in range(recipe.resnet_blocks)]
         layers += [
             keras.layers.Conv2D(channels, **conv),
             keras.layers.CenterCrop(height, width),
         ]
         super().__init__(keras.Sequential(layers), **kwargs)
+
+    @staticmethod
+    def _filters(recipe: recipes.Recipe, side: int) -> list[int]:
+        """Channels from 2 x 2 to the first side >= `side`, halved at each doubling."""
+        doublings = max(1, math.ceil(math.log2(side / sizes.RESNET_START)))
+        most = sizes.RESNET_CAP if recipe.resnet_capped else math.inf
+        return [min(recipe.resnet_channels * 2**k, most) for k in range(doublings, -1, -1)]
 
 
 class WAEEncoder(HeadedEncoder):

@@ -6,6 +6,8 @@ from tf_twostage.network_values import WAE_IMAGE
 
 def check_image_shape(network: str, image_shape: tuple[int, int, int]) -> None:
     """Raises `InputError` where `network` cannot take images of this shape (H, W, C)."""
+    if len(image_shape) != 3:
+        raise InputError(f"an image's shape is (height, width, channels), not {image_shape}")
     height, width, channels = image_shape
     size = f"{height} x {width} x {channels}"
     if network == "infogan" and (height % 4 or width % 4):

@@ -9,10 +9,11 @@ import keras
 import numpy as np
 from keras import ops
 
-from tf_twostage import files, recipes
+from tf_twostage import files, keras_settings, recipes
 from tf_twostage.errors import InputError
-from tf_twostage.models import inference, networks
+from tf_twostage.models import inference, inputs, networks
 from tf_twostage.models.gaussian_vae import GaussianVAE
+from tf_twostage.models.inputs import as_float
 from tf_twostage.models.networks import Posterior
 from tf_twostage.run_folder import RunFolder
 
@@ -24,7 +25,8 @@ class TwoStageVAE:
 
     Stage 1 models images x with latents z; stage 2 models those z with latents u. Samples go
     u ~ N(0, I), z ~ p(z|u), x = the decoder mean at z. Images are float32 [N, H, W, C] in 0..1 on
-    the way out, and uint8 in 0..255 or float in 0..1 on the way in.
+    the way out, and uint8 in 0..255 or float in 0..1 on the way in. N may be 0. Any other shape,
+    dtype or range is an `InputError`, and the model is usable after it.
 
     Args:
       recipe: the setting.
@@ -38,6 +40,7 @@ class TwoStageVAE:
       trained: the set of stages whose weights come from training.
     """
 
+    @keras_settings.ours()
     def __init__(
         self,
         recipe: recipes.Recipe,
@@ -72,15 +75,16 @@ class TwoStageVAE:
 
     def encode(self, images: np.ndarray) -> Posterior:
         """q(z|x) of images [N, H, W, C]: mean and stddev, float32 [N, kappa] each."""
-        return _joined(_batched(lambda x: self.predict(self.stage1.encoder, as_float(x)), images))
+        images = inputs.as_images(images, self.image_shape)
+        return self._apply(self.stage1.encoder, images, as_float)
 
     def encode_latents(self, z: np.ndarray) -> Posterior:
         """q(u|z) of latents z [N, kappa]: mean and stddev, float32 [N, kappa] each."""
-        return _joined(_batched(lambda z: self.predict(self.stage2.encoder, z), z))
+        return self._apply(self.stage2.encoder, inputs.as_latents(z, self.recipe.latent_dim))
 
     def decode(self, z: np.ndarray) -> np.ndarray:
         """The decoder mean at latents z [N, kappa]: images float32 [N, H, W, C] in 0..1."""
-        return np.concatenate(_batched(lambda z: self.predict(self.stage1.decoder, z), z))
+        return self._apply(self.stage1.decoder, inputs.as_latents(z, self.recipe.latent_dim))
 
     def reconstruct(self, images: np.ndarray, seed: int = 0) -> np.ndarray:
         """The decoder mean at a draw z ~ q(z|x), as the authors score reconstructions."""
@@ -91,28 +95,47 @@ class TwoStageVAE:
         """`count` images, float32 [count, H, W, C] in 0..1; the same for the same seed.
 
         Args:
-          count: how many, >= 1.
+          count: how many, >= 0.
           seed: int >= 0.
           stage: 2 for z ~ p(z|u) with u ~ N(0, I); 1 for z ~ N(0, I).
 
         Raises:
-          InputError: that stage is not trained.
+          InputError: a bad count; that stage is not trained.
         """
         return self.decode(self.sample_latents(count, seed, stage))
 
     def sample_latents(self, count: int, seed: int = 0, stage: int = 2) -> np.ndarray:
         """The latents z behind `sample`, float32 [count, kappa]."""
+        inputs.check_stage(stage)
         if stage not in self.trained:
             raise InputError(f"stage {stage} of this model is not trained: run --stage {stage}")
-        shape = (count, self.recipe.latent_dim)
+        shape = (inputs.as_count(count), self.recipe.latent_dim)
         generator = keras.random.SeedGenerator(seed)
         first = _normal(shape, generator)
         return first if stage == 1 else self.latents_from(first, _normal(shape, generator))
 
     def latents_from(self, u: np.ndarray, noise: np.ndarray) -> np.ndarray:
         """z ~ p(z|u) for u and noise, both draws from N(0, I): float32 [N, kappa]."""
-        z_hat = np.concatenate(_batched(lambda u: self.predict(self.stage2.decoder, u), u))
-        return self.stage2.draw(z_hat, noise)
+        u = inputs.as_latents(u, self.recipe.latent_dim)
+        noise = inputs.as_latents(noise, self.recipe.latent_dim, "noise")
+        if len(u) != len(noise):
+            raise InputError(f"{len(u)} latents need as many rows of noise, not {len(noise)}")
+        return self.stage2.draw(self._apply(self.stage2.decoder, u), noise)
+
+    def _apply(self, model: keras.Model, rows: np.ndarray, convert: Callable = np.asarray):
+        """`model` in inference mode for rows [N, ...], a thousand at a time; its outputs joined."""
+        starts = range(0, max(1, len(rows)), INFERENCE_BATCH)
+        parts = [
+            self._predict(model, convert(rows[start : start + INFERENCE_BATCH])) for start in starts
+        ]
+        return keras.tree.map_structure(lambda *columns: np.concatenate(columns), *parts)
+
+    def _predict(self, model: keras.Model, batch: np.ndarray):
+        """`predict`; without rows, that of a row of zeros cut off: convolutions fail on none."""
+        if len(batch):
+            return self.predict(model, batch)
+        one = self.predict(model, np.zeros((1, *batch.shape[1:]), np.float32))
+        return keras.tree.map_structure(lambda output: output[:0], one)
 
     def save_stage(self, folder: RunFolder, number: int) -> None:
         """Writes the weights of one finished stage into a run folder, atomically."""
@@ -135,22 +158,20 @@ class TwoStageVAE:
         """The model of a run folder (`.../trial_000`), with every stage that has finished.
 
         Raises:
-          InputError: no run there, or stage 1 has not finished.
+          InputError: no run there, its config.json is damaged, or stage 1 has not finished.
         """
         folder = RunFolder(pathlib.Path(run).expanduser())
         config = folder.load_config()
-        recipe = recipes.from_config(config["recipe"])
-        model = cls(recipe, tuple(config["dataset"]["image_shape"]), config["seed"])
+        try:
+            recipe, seed = recipes.from_config(config["recipe"]), config["seed"]
+            image_shape = config["dataset"]["image_shape"]
+        except (KeyError, TypeError) as error:
+            raise InputError(f"{folder.config} is damaged ({error!r}): restore it") from None
+        model = cls(recipe, tuple(image_shape), seed)
         model.load_stage(folder, 1)
         if 2 in folder.trained_stages():
             model.load_stage(folder, 2)
         return model
-
-
-def as_float(images) -> np.ndarray:
-    """uint8 0..255 -> float32 0..1; floats are taken as 0..1 already."""
-    images = np.asarray(images)
-    return images.astype("float32") / (255 if images.dtype == np.uint8 else 1)
 
 
 class _Memory(io.BytesIO):
@@ -180,15 +201,4 @@ def load_weights(model: keras.Model, path: pathlib.Path) -> None:
 
 
 def _normal(shape: tuple[int, ...], seed) -> np.ndarray:
-    return ops.convert_to_numpy(keras.random.normal(shape, seed=seed))
-
-
-def _batched(function: Callable, array: np.ndarray) -> list:
-    return [
-        function(array[start : start + INFERENCE_BATCH])
-        for start in range(0, len(array), INFERENCE_BATCH)
-    ]
-
-
-def _joined(parts: list[Posterior]) -> Posterior:
-    return Posterior(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+    return ops.convert_to_numpy(keras.random.normal(shape, dtype="float32", seed=seed))

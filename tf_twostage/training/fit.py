@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import keras
 import tensorflow as tf
 
-from tf_twostage import recipes
+from tf_twostage import keras_settings, recipes
 from tf_twostage.data.batches import Batches
 from tf_twostage.models.gaussian_vae import GaussianVAE
 from tf_twostage.run_folder import RunFolder
@@ -20,6 +20,7 @@ from tf_twostage.training.loop import Loop, choose
 from tf_twostage.training.schedule import halved_rate
 
 
+@keras_settings.ours()
 def fit_stage(
     model: GaussianVAE,
     data: Batches,
@@ -79,6 +80,7 @@ def fit_stage(
     model.compile(optimizer=None)  # drops the optimiser's state
 
 
+@keras_settings.ours()
 def compile_stage(
     model: GaussianVAE, data: Batches, recipe: recipes.Recipe, devices: Devices, loop: Loop
 ) -> None:

@@ -1,0 +1,100 @@
+"""Single image files: which count, and which pixels they hold, of every kind that users have."""
+
+import image_cases
+import numpy as np
+import pytest
+from image_cases import ALPHA, PIXELS
+from loading import message
+from PIL import Image
+
+from tf_twostage.data import image_files
+
+
+@pytest.fixture(scope="module")
+def sound(tmp_path_factory):
+    """A folder of sound files, and the paths in it that count."""
+    root = tmp_path_factory.mktemp("sound")
+    return root, image_cases.write_sound(root)
+
+
+def test_which_files_count(sound):
+    root, counting = sound
+    found = image_files.find(root)
+    assert [path.relative_to(root).as_posix() for path in found.files] == counting
+    text = "4 files left out: 2 .txt, 1 with no suffix, 1 .avif"
+    assert image_files.left_out_in_words(found.left_out) == text
+
+
+def test_links_lead_to_each_folder_and_file_once(tmp_path):
+    image_cases.write_sound(tmp_path)
+    before = image_files.find(tmp_path)
+    image_cases.add_links(tmp_path)
+    after = image_files.find(tmp_path)
+    assert sorted(p.resolve() for p in after.files) == sorted(before.files)
+    assert after.left_out == before.left_out
+
+
+def test_headers_tell_what_is_read(sound):
+    for path in image_files.find(sound[0]).files:
+        (width, height), grey = image_files.header(path)
+        pixels = image_files.read(path, "RGB")
+        assert pixels.shape == (height, width, 3)
+        assert not grey or (pixels == pixels[..., :1]).all()
+        if grey:
+            np.testing.assert_array_equal(image_files.read(path, "L"), pixels[..., 0])
+
+
+@pytest.mark.parametrize("suffix", ["png", "webp", "tif"])
+def test_images_are_turned_upright(sound, suffix):
+    path = sound[0] / f"turned.{suffix}"
+    np.testing.assert_array_equal(image_files.read(path, "RGB"), np.rot90(PIXELS, k=-1))
+
+
+def test_an_orientation_behind_the_pixels_counts(tmp_path):
+    """As ImageMagick writes it; Pillow puts its own before them."""
+    path = tmp_path / "late.png"
+    exif = Image.Exif()
+    exif[274] = image_cases.SIDEWAYS
+    Image.fromarray(PIXELS).save(path, exif=exif)
+    content = path.read_bytes()
+    start = content.index(b"eXIf") - 4
+    end = start + 12 + int.from_bytes(content[start : start + 4], "big")
+    path.write_bytes(content[:start] + content[end:-12] + content[start:end] + content[-12:])
+    assert image_files.header(path).size == (5, 7)
+    np.testing.assert_array_equal(image_files.read(path, "RGB"), np.rot90(PIXELS, k=-1))
+
+
+@pytest.mark.parametrize("name", ["alpha.png", "alpha.tiff", "alpha.webp"])
+def test_transparency_is_laid_on_white(sound, name):
+    share = ALPHA[..., None] / 255
+    found = image_files.read(sound[0] / name, "RGB")
+    np.testing.assert_allclose(found, PIXELS * share + 255 * (1 - share), atol=1)
+    np.testing.assert_array_equal(found[ALPHA == 0], 255)
+
+
+def test_grey_stays_grey_on_white(sound):
+    luma = np.asarray(Image.fromarray(PIXELS).convert("L"))
+    found = image_files.read(sound[0] / "alpha_grey.PNG", "L")
+    np.testing.assert_allclose(found, luma * (ALPHA / 255) + 255 - ALPHA, atol=1)
+    found = image_files.read(sound[0] / "grey_key.png", "L")
+    key = PIXELS[..., 0] == PIXELS[0, 0, 0]
+    np.testing.assert_array_equal(found, np.where(key, 255, PIXELS[..., 0]))
+
+
+def test_files_to_be_refused_say_why(tmp_path):
+    for name, reason in image_cases.write_refused(tmp_path).items():
+        text = message(image_files.read, tmp_path / name, "RGB")
+        assert text.startswith(str(tmp_path / name))
+        assert reason in text
+    huge = message(image_files.header, tmp_path / "huge.png")
+    assert huge.endswith("shrink or remove it")
+
+
+def test_a_folder_that_cannot_be_listed_is_named(sound, monkeypatch):
+    def refuse(path, listed=image_files.os.scandir):
+        if str(path).endswith("young"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return listed(path)
+
+    monkeypatch.setattr(image_files.os, "scandir", refuse)
+    assert "young: Permission denied" in message(image_files.find, sound[0])

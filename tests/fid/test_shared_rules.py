@@ -1,0 +1,41 @@
+"""Images are scored as they were trained on: both packages read files by the same rules."""
+
+import image_cases
+import numpy as np
+import pytest
+
+import fid
+from fid import image_files as scored
+from tf_twostage.data import image_files as trained
+from tf_twostage.errors import InputError
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    root = tmp_path_factory.mktemp("cases")
+    image_cases.write_sound(root)
+    image_cases.add_links(root)
+    return root
+
+
+def test_the_same_files_count(folder):
+    assert scored.SUFFIXES == trained.SUFFIXES
+    assert len(scored.find(folder).files) > 15
+    assert tuple(scored.find(folder)) == tuple(trained.find(folder))
+
+
+def test_files_have_the_same_pixels(folder):
+    for path in scored.find(folder).files:
+        pixels = scored.read(path)
+        np.testing.assert_array_equal(pixels, trained.read(path, "RGB"), err_msg=str(path))
+        if trained.header(path).grey:
+            grey = trained.read(path, "L")[..., None]
+            np.testing.assert_array_equal(pixels, np.repeat(grey, 3, axis=-1), err_msg=str(path))
+
+
+def test_the_same_files_are_refused(tmp_path):
+    for name, reason in image_cases.write_refused(tmp_path).items():
+        with pytest.raises(fid.Error, match=reason):
+            scored.read(tmp_path / name)
+        with pytest.raises(InputError, match=reason):
+            trained.read(tmp_path / name, "RGB")
