@@ -105,7 +105,7 @@ def test_a_run_goes_on_with_the_other_loop(runs, tmp_path):
 
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (50, 8, 8, 1), dtype=np.uint8)
-TEN_EPOCHS = dataclasses.replace(RECIPE, stage1_epochs=10, stage1_halve_every=4, batch_size=10)
+TEN_EPOCHS = dataclasses.replace(RECIPE, stage1_epochs=10, stage1_halve_every=4, learning_rate=1e-4)
 
 
 @pytest.mark.slow
