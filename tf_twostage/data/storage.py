@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Iterator
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from tf_twostage import files
 from tf_twostage.errors import InputError
@@ -23,7 +24,7 @@ _CONTAINER_LIMITS = (  # Linux' control groups, versions 2 and 1
 PIECE = 2**24  # bytes of an array that are read or written at once
 
 
-def in_memory(shape: tuple[int, ...], dtype: np.typing.DTypeLike = np.uint8) -> np.ndarray:
+def in_memory(shape: tuple[int, ...], dtype: DTypeLike = np.uint8) -> np.ndarray:
     """`np.empty` at an address that TensorFlow can use without a copy."""
     size = math.prod(shape) * np.dtype(dtype).itemsize
     memory = np.empty(size + ALIGNMENT, np.uint8)
@@ -44,7 +45,7 @@ class FileRows:
       offset: bytes before the first row.
     """
 
-    def __init__(self, file, shape: tuple[int, ...], dtype: np.typing.DTypeLike, offset: int = 0):
+    def __init__(self, file, shape: tuple[int, ...], dtype: DTypeLike, offset: int = 0):
         self.shape = tuple(shape)
         self.dtype = np.dtype(dtype)
         self._file = file
@@ -142,7 +143,7 @@ class Storage:
         self.folder = pathlib.Path(folder or tempfile.gettempdir())
         self.used = 0
 
-    def empty(self, shape: tuple[int, ...], dtype: np.typing.DTypeLike = np.uint8) -> Array:
+    def empty(self, shape: tuple[int, ...], dtype: DTypeLike = np.uint8) -> Array:
         """An array to be filled.
 
         Raises:
