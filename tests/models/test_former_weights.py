@@ -7,11 +7,8 @@ import numpy as np
 import pytest
 
 from tf_twostage import recipes
-from tf_twostage.data.batches import LatentBatches
 from tf_twostage.models import two_stage
 from tf_twostage.training import fit
-from tf_twostage.training.devices import Devices
-from tf_twostage.training.loop import Loop
 
 
 @pytest.fixture
@@ -23,9 +20,8 @@ def checkpoint(fixtures):
 def model():
     recipe = recipes.get("quick", "manifold", 1000, latent_dim=2, stage2_width=4, batch_size=10)
     model = two_stage.TwoStageVAE(recipe, (8, 8, 1)).stage2
-    latents = np.zeros((10, 2), "float32")
-    data = LatentBatches(latents, latents, 10, seed=0)
-    fit.compile_stage(model, data, recipe, Devices(), Loop(False, False, 1))
+    model.compile(fit.optimizer(recipe, recipe.schedule(2), 1))
+    model.optimizer.build(model.trainable_variables)
     return model
 
 
