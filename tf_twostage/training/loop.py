@@ -60,7 +60,7 @@ def choose(name: str, data: Batches, devices: Devices, jit_compile: bool | None 
     """The loop for a stage.
 
     "auto" takes the device's where there is a GPU and it is possible. On a CPU XLA's convolutions
-    are many times slower, and a busy machine slows its other operations down as well.
+    and large products are several times slower.
 
     Args:
       name: one of `NAMES`.
