@@ -1,4 +1,4 @@
-"""How much arithmetic a training step takes, and how fast this device multiplies matrices."""
+"""What a training step takes, in operations and bytes; how fast this device multiplies matrices."""
 
 import math
 import time
@@ -26,6 +26,15 @@ def step_flop(stage: int, shape: tuple[int, ...], batch: int = 100, kappa: int =
     half, quarter = height * width // 4, height * width // 16
     convolutions = 2 * 16 * 64 * 128 * quarter + 16 * channels * 64 * half
     return 6 * batch * (dense + convolutions) + 4 * batch * 16 * channels * 64 * half
+
+
+def step_bytes(parameters: int) -> int:
+    """The least memory traffic of Adam in one training step, in bytes.
+
+    It reads each parameter, its gradient and its two moments, and writes all but the gradient:
+    seven numbers of four bytes.
+    """
+    return 7 * 4 * parameters
 
 
 def product_rate(size: int | None = None) -> float:

@@ -66,6 +66,12 @@ def _model(stage: int, shape: tuple[int, ...], **values):
     return recipe, two_stage.TwoStageVAE(recipe, image_shape).stage(stage)
 
 
+def parameters(stage: int, shape: tuple[int, ...]) -> int:
+    """How many numbers a stage trains."""
+    _, model = _model(stage, shape)
+    return sum(variable.shape.num_elements() for variable in model.trainable_variables)
+
+
 def _batches(stage: int, shape: tuple[int, ...], recipe, images: int = IMAGES):
     """The batches that the project itself trains a stage on."""
     from tf_twostage.data import batches

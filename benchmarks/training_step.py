@@ -11,7 +11,7 @@ Prints how long the `paper` recipe takes at these speeds.
 
 import dataclasses
 
-from benchmarks import measure, rate
+from benchmarks import measure, rate, sides
 
 HOST, DEVICE = "ours, loop on the host", "ours, loop on the device"
 GRAPHS = "--xla_gpu_enable_command_buffer="
@@ -60,13 +60,16 @@ def measure_row(row: Row, device: str, rounds: int) -> float:
     steps = row.steps * (GPU_ROUND if device == "gpu" else 1)
     result = measure.compare(_sides(row, device), steps, rounds)
     measure.show(f"Stage {row.stage}, {' x '.join(map(str, row.shape))}, batch 100", result)
-    ours = result["sides"][DEVICE if DEVICE in result["sides"] else HOST]  # the default
+    ours = result["sides"][DEVICE if device == "gpu" else HOST]  # the default
     if device == "cpu":
         met = "met" if ours["ratio"] >= row.target else "NOT met"
         print(f"target: {row.target:.2f} times as fast as (a), {met}")
     share = rate.share(rate.step_flop(row.stage, row.shape), ours["median"])
-    print(f"{100 * share:.0f} % of the rate of a large float32 matrix product", flush=True)
-    measure.save(row.name, result | {"target": row.target, "share": share})
+    print(f"{100 * share:.0f} % of the rate of a large float32 matrix product")
+    moved = rate.step_bytes(sides.parameters(row.stage, row.shape))
+    speed = moved / ours["median"] / 1e9
+    print(f"{moved / 1e9:.2f} GB of Adam's traffic a step, {speed:.0f} GB/s", flush=True)
+    measure.save(row.name, result | {"target": row.target, "share": share, "bytes": moved})
     return ours["median"]
 
 
@@ -76,10 +79,10 @@ def _sides(row: Row, device: str) -> dict[str, tuple[str, dict]]:
     functions = {"plain graph (a)": "plain_graph", "plain Keras (b)": "plain_keras", HOST: "ours"}
     if device == "gpu" or row.stage == 2:
         functions[DEVICE] = "ours_on_device"
-    sides = {title: (f"benchmarks.sides:{name}", arguments) for title, name in functions.items()}
+    found = {title: (f"benchmarks.sides:{name}", arguments) for title, name in functions.items()}
     for title, flags in SWITCHES.items() if device == "gpu" else ():
-        sides[title] = ("benchmarks.sides:ours_on_device", arguments | {"xla_flags": flags})
-    return sides
+        found[title] = ("benchmarks.sides:ours_on_device", arguments | {"xla_flags": flags})
+    return found
 
 
 def hours(seconds: dict[str, float]) -> dict[str, tuple[float, float]]:

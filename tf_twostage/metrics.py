@@ -11,7 +11,7 @@ class Distances:
     stage1: float  # of samples of stage 1
     stage2: float | None  # of samples of both stages; None where stage 2 is not trained
     train_vs_test: float  # of training images: the floor
-    images: int  # on either side
+    images: int  # on each side
 
     @property
     def factor(self) -> float | None:
@@ -75,7 +75,7 @@ class FidScores:
     dims: int  # width of the features
     inception_git_blob: str
     comparable_with_table1: bool
-    images: int  # on either side
+    images: int  # on each side
     training_images: float  # FID of training images: the floor
     protocols: Mapping[str, Mapping[str, float]]
 

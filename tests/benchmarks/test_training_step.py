@@ -3,7 +3,7 @@ import math
 
 import pytest
 
-from benchmarks import measure, rate, training_step
+from benchmarks import measure, rate, sides, training_step
 from tf_twostage import recipes
 from tf_twostage.models import two_stage
 
@@ -52,3 +52,10 @@ def test_json_names_the_machine(monkeypatch, tmp_path):
     saved = json.loads((tmp_path / "name.json").read_text())
     assert saved["ratio"] == 2
     assert saved["machine"]["cores"] >= 1
+
+
+def test_adam_moves_seven_numbers_for_each_that_is_trained():
+    (shape,) = [row.shape for row in training_step.ROWS if row.name == "stage2"]
+    trained = sides.parameters(2, shape)
+    assert 4_500_000 < trained < 4_700_000
+    assert rate.step_bytes(trained) == 28 * trained

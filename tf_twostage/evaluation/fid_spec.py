@@ -18,7 +18,7 @@ class FidSpec:
       inception: path of the graph; None: where `fid.find_graph` finds it.
       dims: width of the features, 2048, 768, 192 or 64.
       protocol: the one whose numbers stand first; all protocols are measured.
-      images: on either side, at most; Table 1 has 10,000.
+      images: on each side, at most; Table 1 has 10,000.
       note: what was done to the real images; it tells entries of the cache apart.
     """
 

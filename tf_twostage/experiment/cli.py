@@ -72,7 +72,7 @@ flags.DEFINE_float(
 flags.DEFINE_enum("fid", None, ["on", "off"], "Measure FIDs; by default on the paper's data sets.")
 flags.DEFINE_string("inception", None, "Path of TTUR's Inception graph; by default found by fid.")
 flags.DEFINE_integer("fid_dims", 2048, "Width of the Inception features: 2048 | 768 | 192 | 64.")
-flags.DEFINE_integer("fid_images", 10_000, "Images on either side of an FID.", lower_bound=2)
+flags.DEFINE_integer("fid_images", 10_000, "Images on each side of an FID.", lower_bound=2)
 
 # --- on what to run --------------------------------------------------------------------------
 flags.DEFINE_enum(
