@@ -95,8 +95,8 @@ def seconds_left(statuses: list[Status], alike: list[Status]) -> float | None:
 
     Args:
       statuses: the trials of the setting.
-      alike: these and others of the same data set and network: an epoch is taken to cost what it
-        cost in them on average, and an evaluation likewise (0 while none has finished).
+      alike: these trials and others of the same data set. What an epoch took in them on average is
+        what each further epoch is taken to cost. An evaluation likewise: 0 while none has finished.
     """
     total = 0.0
     for stage in statuses[0].epochs:

@@ -70,7 +70,7 @@ def _run(plan: Plan, log: pathlib.Path | None) -> None:
 
 
 def _end_with_parent() -> None:
-    """A killed parent takes its trials with it: they would hold their locks unseen."""
+    """Ends this trial when its parent is killed: nobody would see that it still holds its lock."""
 
     def watch() -> None:
         multiprocessing.parent_process().join()
