@@ -88,7 +88,7 @@ def plain_keras(stage: int, shape: tuple[int, ...]):
 
     recipe, model = _model(stage, shape)
     model.compile(keras.optimizers.Adam(1e-4, epsilon=1e-8))
-    data = _batches(stage, shape, recipe)
+    data = _batches(stage, shape, recipe).stream()
     return lambda steps: model.fit(data, steps_per_epoch=steps, verbose=0)
 
 

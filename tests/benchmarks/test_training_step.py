@@ -59,3 +59,10 @@ def test_adam_moves_seven_numbers_for_each_that_is_trained():
     trained = sides.parameters(2, shape)
     assert 4_500_000 < trained < 4_700_000
     assert rate.step_bytes(trained) == 28 * trained
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["plain_graph", "plain_keras", "ours", "ours_on_device"])
+def test_every_way_to_train_runs(name):
+    run = getattr(sides, name)(stage=2, shape=(sides.KAPPA,))
+    run(1)
