@@ -191,6 +191,25 @@ def test_time_left_is_what_the_epochs_so_far_cost():
     assert progress.seconds_left(fresh, fresh + known) == 10 * 4.0 + 50.0
 
 
+def test_an_interrupt_inside_a_callback_is_not_lost():
+    code = (
+        "import os, signal, time, weakref\n"
+        "from tf_twostage.experiment import trial_process\n"
+        "class Thing: pass\n"
+        "trial_process.stop_on_sigterm()\n"
+        "thing = Thing()\n"
+        "reference = weakref.ref(thing, lambda _: os.kill(os.getpid(), signal.SIGTERM))\n"
+        "try:\n"
+        "    del thing\n"
+        "    time.sleep(5)\n"
+        "    print('lost')\n"
+        "except KeyboardInterrupt:\n"
+        "    print('stopped')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    assert (done.stdout, done.stderr) == ("stopped\n", "")
+
+
 def test_a_trial_that_another_process_holds_is_not_touched(options):
     chosen = dataclasses.replace(options, fid="off")
     (one,) = plans(chosen)

@@ -41,11 +41,20 @@ def reason(code: int | None, log: pathlib.Path | None) -> str | None:
 def stop_on_sigterm() -> None:
     """Makes SIGTERM, which schedulers send, end this process as Ctrl-C does."""
     signal.signal(signal.SIGTERM, _interrupt)
+    signal.signal(signal.SIGALRM, _interrupt)
+    sys.unraisablehook = _repeat_a_lost_interrupt
 
 
 def _interrupt(number, frame) -> None:
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # once is enough
     raise KeyboardInterrupt
+
+
+def _repeat_a_lost_interrupt(unraisable) -> None:
+    """Python drops what is raised inside a callback, such as a weak reference's: raise it later."""
+    if issubclass(unraisable.exc_type, KeyboardInterrupt):
+        signal.setitimer(signal.ITIMER_REAL, 0.01)
+    else:
+        sys.__unraisablehook__(unraisable)
 
 
 def _run(plan: Plan, log: pathlib.Path | None) -> None:
