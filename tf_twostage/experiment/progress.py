@@ -44,8 +44,14 @@ class Status:
         return ", ".join(stages) + ", not scored"
 
 
-def status(plan: Plan) -> Status:
-    """How far the trial of this plan is."""
+def status(plan: Plan, held_here: bool = False) -> Status:
+    """How far the trial of this plan is.
+
+    Args:
+      plan: the trial.
+      held_here: this process or one that it started works on the trial. Then nobody asks who holds
+        it: that takes half a second where it is held.
+    """
     metrics = plan.folder.read_metrics()
     epochs, seconds = {}, {}
     for stage in plan.setting.stages:
@@ -61,7 +67,7 @@ def status(plan: Plan) -> Status:
         seconds,
         _is_scored(metrics, plan),
         evaluation,
-        lock.holder(plan.lock),
+        None if held_here else lock.holder(plan.lock),
         plan.folder.read_failure(),
         _is_foreign(plan.folder.read_config(), plan),
     )
@@ -69,7 +75,7 @@ def status(plan: Plan) -> Status:
 
 def line(plan: Plan) -> str:
     """How far a running trial is, in one line."""
-    found, logs = status(plan), plan.folder.read_logs()
+    found, logs = status(plan, held_here=True), plan.folder.read_logs()
     name = "/".join(plan.folder.path.parts[-3:])
     if not logs:
         return f"{name}  starting"

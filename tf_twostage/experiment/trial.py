@@ -39,7 +39,7 @@ def run(plan: Plan) -> dict:
     """
     chief = cluster.is_chief(plan.options.strategy)
     with lock.hold(plan.lock, str(plan.folder)) if chief else contextlib.nullcontext():
-        if progress.status(plan).finished:
+        if progress.status(plan, held_here=True).finished:
             print(f"{plan.folder}: finished, nothing to do", flush=True)
             return plan.folder.read_metrics()
         plan.folder.failure.unlink(missing_ok=True)
