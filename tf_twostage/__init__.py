@@ -1,14 +1,18 @@
 """The two-stage VAE of "Diagnosing and Enhancing VAE Models" (Dai and Wipf, 2019) in Keras 3."""
 
-__all__ = ["TwoStageVAE"]
+__all__ = ["TwoStageVAE", "load"]
 
 
 def __getattr__(name: str):
-    if name == "TwoStageVAE":  # on demand: importing Keras takes seconds
-        from tf_twostage import keras_settings
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from tf_twostage import keras_settings  # on demand: importing Keras takes seconds
 
-        keras_settings.require_tensorflow()
-        from tf_twostage.models.two_stage import TwoStageVAE
+    keras_settings.require_tensorflow()
+    if name == "load":
+        from tf_twostage.models.loading import load
 
-        return TwoStageVAE
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return load
+    from tf_twostage.models.two_stage import TwoStageVAE
+
+    return TwoStageVAE

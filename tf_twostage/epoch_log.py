@@ -6,6 +6,9 @@ from collections.abc import Sequence
 
 from tf_twostage import files
 
+# Columns that are no term of a loss.
+FACTS = ("epoch", "loss", "gamma", "gamma_z", "active_dimensions", "learning_rate", "seconds", "k")
+
 
 def write_rows(path: pathlib.Path, rows: Sequence[dict]) -> None:
     """Replaces a log by these rows, whole."""

@@ -1,7 +1,8 @@
 """The record of `metrics.json`: written by evaluation, read by whoever shows or tabulates it."""
 
 import dataclasses
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,32 +36,86 @@ def in_words(factor: float) -> str:
     return f"{factor:.1f} times closer" if factor >= 1 else f"{1 / factor:.1f} times farther"
 
 
+COLLAPSED = 0.5  # a share of near duplicates above this is called a mode collapse
+
+
+@dataclasses.dataclass(frozen=True)
+class NearDuplicates:
+    """Shares of near duplicates, 0..1: the sign of a generator that makes few different images.
+
+    An image is one where the image nearest to it in its own set is closer than that of 1 % of as
+    many held-out images.
+    """
+
+    stage1: float  # among samples of stage 1
+    stage2: float | None  # among samples of both stages; None where stage 2 is not trained
+    train: float  # among training images: the floor, about 0.01
+    images: int  # in each set
+
+    def as_dict(self) -> dict:
+        """As it stands in metrics.json."""
+        values = dataclasses.asdict(self)
+        return {name: value for name, value in values.items() if value is not None}
+
+
+@dataclasses.dataclass(frozen=True)
+class Encoding:
+    """What an encoder gives."""
+
+    active_dimensions: int
+    true_dimensions: int | None  # r, where it is known
+    lambda_: tuple[float, ...]  # [kappa], mean posterior variances; 0 without any noise
+    reconstruction_mse: float  # a pixel of held-out images, (0..1)^2
+
+
 @dataclasses.dataclass(frozen=True)
 class Scores:
     """What the model and the images give, without an Inception network."""
 
     stages: tuple[int, ...]  # those that are trained
-    gamma: float  # the decoder's variance
-    log_sd_x: float  # log of the standard deviation: log(gamma) / 2
-    active_dimensions: int
-    true_dimensions: int | None  # r, where it is known
-    lambda_: tuple[float, ...]  # [kappa], mean posterior variances
-    reconstruction_mse: float  # a pixel of held-out images, (0..1)^2
+    latent_dim: int  # kappa
+    log_sd_x: float | None  # log of the decoder's standard deviation; None where it has none
+    encoding: Encoding | None  # None without an encoder
     sliced_wasserstein: Distances
+    near_duplicates: NearDuplicates
+
+    @property
+    def gamma(self) -> float | None:
+        """The decoder's variance."""
+        return None if self.log_sd_x is None else math.exp(2 * self.log_sd_x)
 
     def as_dict(self) -> dict:
         """As it stands in metrics.json. `log_gamma` is the former name of `log_sd_x`."""
+        encoding = self.encoding and {
+            "active_dimensions": self.encoding.active_dimensions,
+            "true_dimensions": self.encoding.true_dimensions,
+            "lambda": list(self.encoding.lambda_),
+            "reconstruction_mse": self.encoding.reconstruction_mse,
+        }
+        variance = {"gamma": self.gamma, "log_gamma": self.log_sd_x}
         return {
             "stages": list(self.stages),
-            "gamma": self.gamma,
-            "log_gamma": self.log_sd_x,
-            "active_dimensions": self.active_dimensions,
-            "latent_dim": len(self.lambda_),
-            "true_dimensions": self.true_dimensions,
-            "lambda": list(self.lambda_),
-            "reconstruction_mse": self.reconstruction_mse,
+            **(variance if self.log_sd_x is not None else {}),
+            "latent_dim": self.latent_dim,
+            **(encoding or {}),
             "sliced_wasserstein": self.sliced_wasserstein.as_dict(),
+            "near_duplicates": self.near_duplicates.as_dict(),
         }
+
+
+@dataclasses.dataclass(frozen=True)
+class BestFid:
+    """The lowest FID of the checkpoints at which it was measured."""
+
+    epoch: int  # of the last stage
+    checkpoints: int  # how many were compared
+    protocols: Mapping[str, float]  # the FIDs of that checkpoint's samples
+
+    @classmethod
+    def of(cls, rows: Sequence[Mapping[str, float]], protocol: str) -> "BestFid":
+        """The best of rows {"epoch", and an FID for each protocol}, by one of the protocols."""
+        best = dict(min(rows, key=lambda row: row[protocol]))
+        return cls(int(best.pop("epoch")), len(rows), best)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,19 +133,32 @@ class FidScores:
     images: int  # on each side
     training_images: float  # FID of training images: the floor
     protocols: Mapping[str, Mapping[str, float]]
+    best: BestFid | None = None  # None where FIDs were not measured while training
+
+    @property
+    def reported(self) -> float:
+        """The FID that a row of Table 1 has: the best checkpoint's, else that of the last stage."""
+        if self.best:
+            return self.best.protocols[self.protocol]
+        found = self.protocols[self.protocol]
+        return found.get("stage2", found["stage1"])
 
     @classmethod
     def from_dict(cls, values: dict | None) -> "FidScores | None":
         """The record that `as_dict` was made of; None where there is none or it is not whole."""
         names = [field.name for field in dataclasses.fields(cls)]
-        if not values or not set(names) <= set(values):
+        known = {name: values[name] for name in names if name in values} if values else {}
+        if not set(names) - {"best"} <= set(known):
             return None
-        return cls(**{name: values[name] for name in names})
+        best = known.get("best")
+        return cls(**known | {"best": BestFid(**best) if best else None})
 
     def as_dict(self) -> dict:
         """As it stands in metrics.json: the first protocol's numbers once more on top."""
         values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         last = {name: values.pop(name) for name in ("training_images", "protocols")}
+        best = values.pop("best")
+        last |= {"best": dataclasses.asdict(best)} if best else {}
         return values | dict(self.protocols[self.protocol]) | last
 
 
@@ -100,7 +168,7 @@ class Metrics:
 
     scores: Scores
     fid: FidScores | None
-    loss: Mapping[str, Mapping[str, float]]  # "stage1" -> {"kl", "reconstruction"}, nats
+    loss: Mapping[str, Mapping[str, float]]  # "stage1" -> its terms in the last epoch
     seconds: Mapping[str, float]  # "stage1", "stage2", "evaluation"
 
     def as_dict(self) -> dict:

@@ -87,6 +87,15 @@ class RunFolder:
         """The weights of a finished stage."""
         return self.path / "checkpoints" / f"stage{stage}.weights.h5"
 
+    def best_weights(self, stage: int) -> pathlib.Path:
+        """The weights of the checkpoint with the lowest FID, where that is not the last one."""
+        return self.path / "checkpoints" / f"stage{stage}.best.weights.h5"
+
+    @property
+    def fids(self) -> pathlib.Path:
+        """The CSV of FIDs measured while training: epoch, and a column for each protocol."""
+        return self.path / "fids.csv"
+
     def checkpoint(self, stage: int) -> pathlib.Path:
         """Weights and optimiser of a stage that is still training."""
         return self.path / "checkpoints" / f"stage{stage}.training.weights.h5"
@@ -151,6 +160,13 @@ class RunFolder:
         """The log of a stage: column name -> values, one an epoch; {} before its first epoch."""
         return epoch_log.read_log(self.log(stage))
 
+    def read_fids(self) -> list[dict[str, float]]:
+        """The rows of `fids`; none where no FID was measured while training."""
+        return [
+            {name: float(value) for name, value in row.items()}
+            for row in epoch_log.read_rows(self.fids)
+        ]
+
     def read_logs(self) -> dict[int, dict[str, list[float]]]:
         """The logs of the stages that have at least one epoch."""
         logs = {stage: self.read_log(stage) for stage in STAGES}
@@ -210,7 +226,7 @@ def _check_same(path: pathlib.Path, existing: dict, config: dict) -> None:
 
 def _whole(recipe: dict) -> dict:
     """A recipe with the values that a former version did not know yet: what it did then."""
-    fields = dataclasses.fields(recipes.Recipe)
+    fields = dataclasses.fields(recipes.recipe_class(recipe))
     return {f.name: f.default for f in fields if f.default is not dataclasses.MISSING} | recipe
 
 

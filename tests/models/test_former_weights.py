@@ -8,7 +8,7 @@ import pytest
 
 from tf_twostage import recipes
 from tf_twostage.data.batches import LatentBatches
-from tf_twostage.models import two_stage
+from tf_twostage.models import two_stage, weights
 from tf_twostage.training import fit
 from tf_twostage.training.devices import Devices
 from tf_twostage.training.loop import Loop
@@ -30,7 +30,7 @@ def model():
 
 
 def test_weights_and_optimiser_are_those_of_the_former_version(model, checkpoint):
-    two_stage.load_weights(model, checkpoint)
+    weights.load(model, checkpoint)
     assert float(model.log_sd_x.numpy()) == pytest.approx(-0.9910247921943665, abs=1e-9)
     assert model.gamma == pytest.approx(0.1377865425598723, rel=1e-7)
     assert int(model.optimizer.iterations.numpy()) == 3

@@ -10,7 +10,7 @@ import numpy as np
 from tf_twostage import recipes
 from tf_twostage.data.storage import pieces
 from tf_twostage.errors import InputError
-from tf_twostage.models import two_stage
+from tf_twostage.models.latent_model import LatentModel
 from tf_twostage.models.networks import Posterior
 
 ROWS = 10  # directions shown by `noise_along_directions`
@@ -84,7 +84,7 @@ def _spread(values: np.ndarray, count: int) -> np.ndarray:
 
 
 def noise_along_directions(
-    model: two_stage.TwoStageVAE,
+    model: LatentModel,
     image: np.ndarray,
     count: int = 15,
     seed: int = 0,
@@ -128,7 +128,7 @@ def noise_along_directions(
 
 
 def singular_values(
-    model: two_stage.TwoStageVAE, mean: np.ndarray, stddev: np.ndarray, count: int, seed: int = 0
+    model: LatentModel, mean: np.ndarray, stddev: np.ndarray, count: int, seed: int = 0
 ) -> SingularValues:
     """Spectra of samples of q(z), q(u) and N(0, I), matrices of one shape (Figure 1, right).
 

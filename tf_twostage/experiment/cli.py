@@ -1,10 +1,12 @@
-"""Trains, scores and exports the two-stage VAE of "Diagnosing and Enhancing VAE Models".
+"""Trains, scores and exports the two-stage VAE of "Diagnosing and Enhancing VAE Models", and the
+models that its Table 1 compares with.
 
   python run_experiments.py                                    the built-in images, some minutes
   python run_experiments.py --dataset fashion_mnist --recipe quick
   python run_experiments.py --dataset celeba --stage both      the paper's setting
   python run_experiments.py --dataset path/to/images --dry_run
-  python run_experiments.py --dataset all --gamma learned,fixed --trials 10     Table 1
+  python run_experiments.py --dataset mnist --model ns_gan,two_stage
+  python run_experiments.py --dataset all --model table1 --trials 10            Table 1
 
 A run that was stopped goes on where it was when the same command is given again.
 """
@@ -30,19 +32,31 @@ flags.DEFINE_string(
     "[N, H, W, C], or file.npz:KEY for one of its arrays | tfds:NAME, prepared by TensorFlow "
     "Datasets; several with commas between them; all: the paper's four.",
 )
+flags.DEFINE_list(
+    "model",
+    ["two_stage"],
+    f"{' | '.join(recipes.MODELS)}; several with commas between them; table1: all rows of Table 1; "
+    "all.",
+)
 flags.DEFINE_enum("stage", "both", ["1", "2", "both"], "The stage to train.")
 flags.DEFINE_enum(
     "recipe",
     None,
-    list(recipes.RECIPES),
-    "Whose setting; by default paper, for the built-in manifold quick.",
+    list(recipes.NAMES),
+    "Whose setting; by default paper for VAEs and suggested (by each model's authors) for the "
+    "others; for the built-in manifold quick.",
 )
 flags.DEFINE_list("gamma", [], "learned | fixed, or both: learned,fixed.")
 flags.DEFINE_list("likelihood", [], "gaussian | bernoulli (cross-entropy), or both.")
 flags.DEFINE_float("epochs_scale", 1.0, "Fraction of the recipe's epochs to train.")
 flags.DEFINE_integer("seed", 0, "Fixes data order, weights, noise and samples.", lower_bound=0)
 flags.DEFINE_integer("trials", 1, "Seeds seed, seed + 1, ...: a trial each.", lower_bound=1)
-
+flags.DEFINE_integer(
+    "search",
+    None,
+    "Train so many random settings of each GAN first, a trial each; the best by FID gets --trials.",
+    lower_bound=1,
+)
 flags.DEFINE_integer(
     "trial",
     None,
@@ -118,8 +132,10 @@ def _define_overrides() -> list[str]:
     define = {int: flags.DEFINE_integer, float: flags.DEFINE_float, bool: flags.DEFINE_bool}
     names = ["network"]
     flags.DEFINE_enum("network", None, recipes.NETWORKS, "Overrides the recipe's network.")
-    for field in dataclasses.fields(recipes.Recipe):
-        if field.type in define and field.name != "learn_gamma":  # its flag is --gamma
+    for family in recipes.FAMILIES:
+        for field in dataclasses.fields(family.recipe):
+            if field.type not in define or field.name in ("learn_gamma", *names):  # see --gamma
+                continue
             define[field.type](field.name, None, f"Overrides the recipe's {field.name}.")
             names.append(field.name)
     return names
@@ -135,7 +151,7 @@ def options() -> Options:
     """The flags, parsed."""
     names = [field.name for field in dataclasses.fields(Options) if field.name in FLAGS]
     values = {name: FLAGS[name].value for name in names}
-    values |= {name: tuple(values[name]) for name in ("gamma", "likelihood")}
+    values |= {name: tuple(values[name]) for name in ("model", "gamma", "likelihood")}
     overrides = {name: FLAGS[name].value for name in OVERRIDES}
     given = {name: value for name, value in overrides.items() if value is not None}
     return Options(overrides=given, **values)

@@ -3,23 +3,19 @@
 import dataclasses
 
 from tf_twostage import recipes
-from tf_twostage.data import batches
 from tf_twostage.experiment import progress, room
 from tf_twostage.experiment.plan import Setting
-from tf_twostage.metrics import FidScores, Metrics
-from tf_twostage.models.two_stage import TwoStageVAE
+from tf_twostage.metrics import COLLAPSED, FidScores, Metrics, Scores
+from tf_twostage.models import loading
 from tf_twostage.run_folder import RunFolder
 
 
 def summary(metrics: Metrics, folder: RunFolder) -> str:
     """The closing lines of a run: numbers to judge, and where everything lies."""
     scores, distances = metrics.scores, metrics.scores.sliced_wasserstein
-    true = scores.true_dimensions
     lines = [
         "",
-        f"gamma (decoder variance)  {scores.gamma:.2e}   1 at the start; Theorem 3: toward 0",
-        f"active dimensions         {scores.active_dimensions} of {len(scores.lambda_)}"
-        + (f"   the images have {true}" if true else ""),
+        *_encoding_lines(scores),
         "sliced Wasserstein distance to held-out images:",
         f"  stage-1 samples         {distances.stage1:.4f}",
     ]
@@ -29,6 +25,7 @@ def summary(metrics: Metrics, folder: RunFolder) -> str:
         )
     lines += [
         f"  training images         {distances.train_vs_test:.4f}   the floor",
+        *_duplicate_lines(scores),
         *(_fid_lines(metrics.fid) if metrics.fid else ()),
         "",
         f"page:     {folder.report}",
@@ -38,6 +35,32 @@ def summary(metrics: Metrics, folder: RunFolder) -> str:
     return "\n".join(lines)
 
 
+def _encoding_lines(scores: Scores) -> list[str]:
+    lines = []
+    if scores.gamma is not None:
+        lines.append(
+            f"gamma (decoder variance)  {scores.gamma:.2e}   1 at the start; Theorem 3: toward 0"
+        )
+    if scores.encoding:
+        true = scores.encoding.true_dimensions
+        lines.append(
+            f"active dimensions         {scores.encoding.active_dimensions} of {scores.latent_dim}"
+            + (f"   the images have {true}" if true else "")
+        )
+    return lines
+
+
+def _duplicate_lines(scores: Scores) -> list[str]:
+    """The share of near duplicates among the samples of the last stage."""
+    found = scores.near_duplicates
+    samples = found.stage1 if found.stage2 is None else found.stage2
+    warning = "   MODE COLLAPSE" if samples > COLLAPSED else ""
+    return [
+        f"near duplicates           {samples:.1%} of samples, {found.train:.1%} of training images"
+        + warning
+    ]
+
+
 def _fid_lines(fid: FidScores) -> list[str]:
     graph = "" if fid.comparable_with_table1 else ", NOT comparable with published numbers"
     title = f"FID, {fid.dims} dims, {fid.images:,} images{graph}:"
@@ -45,6 +68,10 @@ def _fid_lines(fid: FidScores) -> list[str]:
         f"  {name:<24}" + "   ".join(f"{p} {found[name]:.4g}" for p, found in fid.protocols.items())
         for name in fid.protocols[fid.protocol]
     ]
+    if fid.best:
+        found = "   ".join(f"{p} {value:.4g}" for p, value in fid.best.protocols.items())
+        name = f"best of {fid.best.checkpoints}, epoch {fid.best.epoch}"
+        rows.append(f"  {name:<24}{found}")
     return [title, *rows, f"  training images         {fid.training_images:.4g}   the floor"]
 
 
@@ -74,20 +101,20 @@ def plan(settings: list[Setting], jobs: int = 1) -> str:
 def _setting_plan(setting: Setting) -> str:
     """One setting: data, schedule, every value."""
     images, recipe = setting.outline, setting.recipe
-    model = TwoStageVAE(recipe, images.image_shape, setting.options.seed)
-    steps = batches.steps_per_epoch(images.train_images, recipe.batch_size)
+    model = loading.new(recipe, images.image_shape, setting.options.seed)
+    steps = images.train_images // recipe.images_per_step
     lines = [
         f"data set    {setting.dataset}: {setting.source.describe()}",
         f"images      {images.train_images:,} for training, {images.test_images:,} held out, "
         f"{' x '.join(map(str, images.image_shape))}",
-        f"recipe      {recipe.name}, network {recipe.network}, gamma {recipe.kind}, "
-        f"likelihood {recipe.likelihood}",
+        f"model       {recipe.model}, recipe {recipe.name}, network {recipe.network}"
+        + _kind_of_vae(recipe),
     ]
     for stage in setting.stages:
         schedule = recipe.schedule(stage)
         lines.append(
-            f"stage {stage}     {model.stage(stage).count_params():,} parameters, "
-            f"{schedule.epochs * steps:,} steps ({steps:,} an epoch): {schedule_in_words(schedule)}"
+            f"stage {stage}     {model.trainee(stage).count_params():,} parameters, "
+            f"{schedule.epochs * steps:,} steps ({steps:,} an epoch): {schedule}"
         )
     size = room.needed(model, images.train_images)
     lines += [
@@ -112,9 +139,8 @@ def _time_left(seconds: float | None) -> str:
     return f"about {progress.in_hours(seconds)}, going by the epochs trained so far"
 
 
-def schedule_in_words(schedule: recipes.Schedule) -> str:
-    """'400 epochs, learning rate 0.0001 halved every 150'."""
-    return (
-        f"{schedule.epochs} epochs, learning rate {schedule.learning_rate:g} "
-        f"halved every {schedule.halve_every}"
-    )
+def _kind_of_vae(recipe: recipes.Recipe) -> str:
+    if not isinstance(recipe, recipes.VAERecipe):
+        return ""
+    gamma = "learned" if recipe.learn_gamma else "fixed"
+    return f", gamma {gamma}, likelihood {recipe.likelihood}"

@@ -7,11 +7,12 @@ import dataclasses
 class Options:
     """The command line as it was given; see `run_experiments.py --help`.
 
-    `dataset`, `gamma` and `likelihood` may name several, and `trials` be above 1: `plan.make`
-    makes single trials of them.
+    `dataset`, `model`, `gamma` and `likelihood` may name several, and `trials` be above 1:
+    `plan.make` makes single trials of them.
     """
 
     dataset: str = "manifold"
+    model: tuple[str, ...] = ("two_stage",)
     stage: str = "both"
     recipe: str | None = None
     overrides: dict = dataclasses.field(default_factory=dict)  # of the recipe's values
@@ -20,6 +21,7 @@ class Options:
     epochs_scale: float = 1.0
     seed: int = 0
     trials: int = 1
+    search: int | None = None  # so many random settings first
     trial: int | None = None  # just this one of them
     jobs: int | None = None  # trials at a time
     output_dir: str = "runs"
@@ -37,8 +39,3 @@ class Options:
     deterministic: bool = False
     tf32: bool = False
     dry_run: bool = False
-
-    @property
-    def stages(self) -> tuple[int, ...]:
-        """The stages that are asked for."""
-        return (1, 2) if self.stage == "both" else (int(self.stage),)

@@ -5,7 +5,6 @@ process as they are, so nothing here imports TensorFlow.
 """
 
 import dataclasses
-import itertools
 import pathlib
 from collections.abc import Callable, Iterator
 
@@ -15,11 +14,17 @@ from tf_twostage.data.sources import Source
 from tf_twostage.data.splits import Outline
 from tf_twostage.errors import InputError
 from tf_twostage.evaluation.fid_spec import FidSpec
+from tf_twostage.experiment import kinds
 from tf_twostage.experiment.options import Options
 from tf_twostage.models import shapes
 from tf_twostage.run_folder import RunFolder
 
-_IN_THE_NAME = ("network", "learn_gamma", "likelihood")  # these say themselves in a setting's name
+_IN_THE_NAME = (
+    "model",
+    "network",
+    "learn_gamma",
+    "likelihood",
+)  # these say themselves in a setting's name
 _FORMER = {today: former for former, today in recipes.FORMER_NAMES.items()}
 
 
@@ -35,6 +40,8 @@ class Setting:
     outline: Outline
     recipe: recipes.Recipe
     path: pathlib.Path  # the folder of its trials
+    trials: int = 1
+    search: int | None = None  # which of the random settings of a search this is
 
     @property
     def images(self) -> dict:
@@ -54,16 +61,16 @@ class Setting:
     @property
     def plans(self) -> list["Plan"]:
         """A plan for each trial."""
-        return [Plan(self, number) for number in range(self.options.trials)]
+        return [Plan(self, number) for number in range(self.trials)]
 
     def check(self) -> None:
         """Raises `InputError` where this recipe cannot be trained on these images."""
         shapes.check_image_shape(self.recipe.network, tuple(self.outline.image_shape))
-        images, batch = self.outline.train_images, self.recipe.batch_size
-        if images < batch:
+        images, needed = self.outline.train_images, self.recipe.images_per_step
+        if images < needed:
             raise InputError(
-                f"{self.dataset} has {images} training images, fewer than one batch of {batch}: "
-                "give more images or a smaller --batch_size"
+                f"{self.dataset} has {images} training images, fewer than the {needed} of one "
+                "step: give more images or a smaller --batch_size"
             )
 
 
@@ -107,10 +114,11 @@ def root_of(options: Options) -> pathlib.Path:
 
 
 def make(options: Options) -> list[Setting]:
-    """Every setting that the command line asks for: each data set with each kind of VAE.
+    """Every setting that the command line asks for: each data set with each kind of model.
 
     Raises:
-      InputError: an unknown data set, recipe or value; images that a network cannot take.
+      InputError: an unknown data set, model, recipe or value; a value that no model asked for has;
+        images that a network cannot take.
     """
     settings = list(_settings(options))
     for setting in settings:
@@ -119,7 +127,7 @@ def make(options: Options) -> list[Setting]:
 
 
 def _settings(options: Options) -> Iterator[Setting]:
-    kinds = _kinds(options)
+    variants = kinds.of(options)
     for name in dataset_names(options.dataset):
         source = sources.find(
             name,
@@ -128,20 +136,41 @@ def _settings(options: Options) -> Iterator[Setting]:
             image_size=options.image_size,
         )
         outline = source.outline()
-        for kind in kinds:
-            overrides = recipes.renamed(options.overrides | kind)
-            recipe = recipes.get(
-                options.recipe or recipes.default_name(name),
-                name,
-                outline.train_images,
-                epochs_scale=options.epochs_scale,
-                **overrides,
-            )
-            scale = {} if options.epochs_scale == 1 else {"epochs_scale": options.epochs_scale}
-            changes = overrides | scale
-            path = _path(root_of(options) / source.run_name, recipe, changes)
-            stages = _stages(options, kind, len(kinds))
-            yield Setting(options, name, stages, changes, source, outline, recipe, path)
+        for kind in variants:
+            alike = sum(other["model"] == kind["model"] for other in variants)
+            yield _setting(options, name, source, outline, kind, alike)
+
+
+def _setting(
+    options: Options, name: str, source: Source, outline: Outline, kind: dict, alike: int
+) -> Setting:
+    """The setting of one kind of model on one data set; `alike` are the kinds of that model."""
+    kind = dict(kind)
+    search = kind.pop("search", None)
+    recipe_name, overrides = kinds.recipe_of(options, name, kind)
+    scale = options.epochs_scale
+    recipe = recipes.get(
+        recipe_name,
+        name,
+        outline.train_images,
+        model=kind["model"],
+        epochs_scale=scale,
+        **overrides,
+    )
+    changes = overrides | ({} if scale == 1 else {"epochs_scale": scale})
+    path = _path(root_of(options) / source.run_name, recipe, changes)
+    return Setting(
+        options,
+        name,
+        kinds.stages(options, recipe, alike),
+        changes,
+        source,
+        outline,
+        recipe,
+        path,
+        options.trials if search is None else 1,
+        search,
+    )
 
 
 def _path(parent: pathlib.Path, recipe: recipes.Recipe, changes: dict) -> pathlib.Path:
@@ -163,24 +192,3 @@ def dataset_names(text: str) -> list[str]:
         return [text]
     names = [name.strip() for name in text.split(",")]
     return list(dict.fromkeys(name for name in names if name)) or [text]
-
-
-def _kinds(options: Options) -> list[dict]:
-    """Overrides of each kind of VAE; a cross-entropy has no gamma, so it comes once."""
-    pairs = itertools.product(options.likelihood or (None,), options.gamma or (None,))
-    kinds = []
-    for likelihood, gamma in pairs:
-        gamma = None if likelihood == "bernoulli" else gamma
-        kind = {"likelihood": likelihood, "gamma": gamma}
-        kind = {name: value for name, value in kind.items() if value is not None}
-        if kind not in kinds:
-            kinds.append(kind)
-    return kinds
-
-
-def _stages(options: Options, kind: dict, kinds: int) -> tuple[int, ...]:
-    """Among several kinds of VAE only the one with learned gamma has a second stage in Table 1."""
-    learned = kind.get("gamma") != "fixed" and kind.get("likelihood") != "bernoulli"
-    if kinds > 1 and options.stage == "both" and not learned:
-        return (1,)
-    return options.stages

@@ -85,8 +85,9 @@ def line(plan: Plan) -> str:
         return f"{name}  scoring"
     left = seconds_left([found], [found])
     return (
-        f"{name}  stage {stage}  epoch {done}/{all_}  loss {log['loss'][-1]:.4g}  "
-        f"gamma {log['gamma'][-1]:.3g}" + (f"  {in_hours(left)} left" if left else "")
+        f"{name}  stage {stage}  epoch {done}/{all_}  loss {log['loss'][-1]:.4g}"
+        + (f"  gamma {log['gamma'][-1]:.3g}" if "gamma" in log else "")
+        + (f"  {in_hours(left)} left" if left else "")
     )
 
 

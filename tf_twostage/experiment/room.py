@@ -4,22 +4,25 @@ import pathlib
 import shutil
 
 from tf_twostage.errors import InputError
-from tf_twostage.models.two_stage import TwoStageVAE
+from tf_twostage.models.latent_model import LatentModel
 
 FLOAT = 4  # bytes
 CHECKPOINT = 3  # a weight and Adam's two moments
 PICTURES = 32e6  # bytes of pictures, plots, logs and TensorBoard's events, generously
 
 
-def needed(model: TwoStageVAE, train_images: int) -> float:
+def needed(model: LatentModel, train_images: int) -> float:
     """Bytes that a run folder takes at its largest.
 
-    A checkpoint stands twice while it is replaced. Both stages' weights stand in their own files
-    and in the SavedModel; the posteriors are a mean and a standard deviation for each image.
+    A checkpoint stands twice while it is replaced, and once more where the best one is kept. Each
+    stage's weights stand in their own file and in the SavedModel; the posteriors are a mean and a
+    standard deviation for each image.
     """
-    weights = [FLOAT * model.stage(stage).count_params() for stage in (1, 2)]
-    posteriors = 2 * FLOAT * train_images * model.recipe.latent_dim
-    return 2 * CHECKPOINT * max(weights) + 2 * sum(weights) + posteriors + PICTURES
+    stages = range(1, model.last_stage + 1)
+    weights = [FLOAT * model.stage(stage).count_params() for stage in stages]
+    posteriors = 2 * FLOAT * train_images * model.recipe.latent_dim if model.has_encoder else 0
+    checkpoints = 3 if model.recipe.fid_every else 2
+    return checkpoints * CHECKPOINT * max(weights) + 2 * sum(weights) + posteriors + PICTURES
 
 
 def check(folder: pathlib.Path, size: float) -> None:

@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 
-from tf_twostage.models.two_stage import TwoStageVAE
+from tf_twostage.models.latent_model import LatentModel
 from tf_twostage.reporting import grids
 from tf_twostage.run_folder import RunFolder
 
@@ -15,26 +15,30 @@ class SampleGrids(keras.callbacks.Callback):
     """Writes a grid about ten times in a stage, always of the same latents.
 
     Args:
-      model: both stages.
-      stage: the one that trains.
+      model: the model that trains.
+      stage: the one whose samples are shown.
       epochs: of its schedule.
       seed: of the latents.
       folder: its `training_images` are written.
     """
 
-    def __init__(self, model: TwoStageVAE, stage: int, epochs: int, seed: int, folder: RunFolder):
+    def __init__(self, model: LatentModel, stage: int, epochs: int, seed: int, folder: RunFolder):
         super().__init__()
-        self.both = model  # Keras sets `model` to the stage that trains
+        self.sampled = model  # Keras sets `model` to what it fits
         self.stage = stage
         self.folder = folder
         self.every = max(1, epochs // TIMES)
         shape = (2, GRID, model.recipe.latent_dim)
-        self.latents = np.random.default_rng(seed).normal(size=shape).astype("float32")
+        self.noise = np.random.default_rng(seed).normal(size=shape).astype("float32")
 
     def on_epoch_end(self, epoch, logs=None):
         if (epoch + 1) % self.every:
             return
-        first, noise = self.latents
-        z = first if self.stage == 1 else self.both.latents_from(first, noise)
+        first, _ = self.noise
+        z = (
+            self.sampled.from_normal(first)
+            if self.stage == 1
+            else self.sampled.latents_from(*self.noise)
+        )
         name = f"stage{self.stage}_epoch_{epoch + 1:04d}.png"
-        grids.save_grid(self.folder.training_images / name, self.both.decode(z))
+        grids.save_grid(self.folder.training_images / name, self.sampled.decode(z))

@@ -5,7 +5,7 @@ import os
 import tensorflow as tf
 
 from tf_twostage.errors import InputError
-from tf_twostage.experiment import console, lock, trial
+from tf_twostage.experiment import console, lock, search, trial
 from tf_twostage.experiment import plan as plans
 from tf_twostage.experiment.jobs import Jobs
 from tf_twostage.experiment.options import Options
@@ -29,6 +29,7 @@ def run(options: Options) -> dict:
     """
     devices.grow_memory()
     settings = plans.make(options)
+    search.check(options, settings)
     gpus = visible_gpus()
     jobs = _jobs(options, len(gpus))
     if options.dry_run:
@@ -37,12 +38,15 @@ def run(options: Options) -> dict:
     for spec in {setting.fid for setting in settings if setting.fid}:
         spec.check()
     trials = _trials(settings, options)
-    if len(trials) == 1:
+    if len(trials) == 1 and not options.search:
         metrics = trial.run(trials[0])
         if cluster.is_chief(options.strategy):
             _write_table(options)
         return metrics
-    _run_all(trials, jobs, gpus, options)
+    failed = _run_all(trials, jobs, gpus, options)
+    if options.search:
+        failed += _run_all(list(search.winners(settings, options.trials)), jobs, gpus, options)
+    _end(trials, failed, options)
     return {}
 
 
@@ -78,8 +82,13 @@ def _jobs(options: Options, gpus: int) -> int:
     return options.jobs
 
 
-def _run_all(trials: list[Plan], jobs: int, gpus: list[str], options: Options) -> None:
-    failed = Jobs(trials, jobs, gpus, lambda: _write_table(options)).run()
+def _run_all(trials: list[Plan], jobs: int, gpus: list[str], options: Options) -> list[Plan]:
+    """Runs trials, each in a process of its own; returns those that failed."""
+    return Jobs(trials, jobs, gpus, lambda: _write_table(options)).run()
+
+
+def _end(trials: list[Plan], failed: list[Plan], options: Options) -> None:
+    """Prints the table, and complains of what failed."""
     if table := _write_table(options):
         print(f"\n{table}")
     if failed:

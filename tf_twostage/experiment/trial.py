@@ -9,18 +9,22 @@ import time
 import keras
 import tensorflow as tf
 
+from tf_twostage import epoch_log, recipes
 from tf_twostage.data import batches, datasets
 from tf_twostage.data.datasets import Dataset
 from tf_twostage.data.storage import GB, Storage
 from tf_twostage.evaluation import diagnostics, fid_scores, scores
-from tf_twostage.experiment import console, lock, progress, room
+from tf_twostage.evaluation.fid_scores import FidMeter
+from tf_twostage.experiment import best_checkpoint, console, lock, progress, room
+from tf_twostage.experiment.best_checkpoint import CheckpointFids
 from tf_twostage.experiment.environment import environment
 from tf_twostage.experiment.plan import Plan
 from tf_twostage.experiment.sample_grids import GRID, SampleGrids
-from tf_twostage.metrics import Metrics
-from tf_twostage.models import export, precision
+from tf_twostage.metrics import FidScores, Metrics
+from tf_twostage.models import export, loading, precision
+from tf_twostage.models.inputs import as_float
+from tf_twostage.models.latent_model import LatentModel
 from tf_twostage.models.networks import Posterior
-from tf_twostage.models.two_stage import TwoStageVAE, as_float
 from tf_twostage.reporting import grids, plots, report
 from tf_twostage.training import cluster, fit, loop, posteriors
 from tf_twostage.training.devices import Devices
@@ -101,15 +105,16 @@ class Trial:
             self.train(stage)
         if stages == (1,) and 2 in self.folder.trained_stages():
             self.model.load_stage(self.folder, 2)
-        _ = self.posterior  # computed by all workers together
+        if self.model.has_encoder:
+            _ = self.posterior  # computed by all workers together
         metrics = self.finish() if self.devices.is_chief else {}
         self.devices.wait_for_each_other()
         return metrics
 
-    def new_model(self) -> TwoStageVAE:
+    def new_model(self) -> LatentModel:
         """Untrained, on the devices chosen."""
         with self.devices.strategy.scope():
-            return TwoStageVAE(
+            return loading.new(
                 self.recipe,
                 self.dataset.image_shape,
                 self.seed,
@@ -122,6 +127,7 @@ class Trial:
         return {
             "recipe": dataclasses.asdict(self.recipe),
             "overrides": self.plan.setting.changes,
+            "search": self.plan.setting.search,
             "dataset": {
                 "name": self.dataset.name,
                 "version": self.dataset.version,
@@ -144,29 +150,55 @@ class Trial:
             self.model.load_stage(self.folder, stage)
             return
         schedule = self.recipe.schedule(stage)
-        print(f"stage {stage}: {console.schedule_in_words(schedule)}", flush=True)
+        print(f"stage {stage}: {schedule}", flush=True)
         fit.fit_stage(
-            self.model.stage(stage),
+            self.model.trainee(stage),
             self.batches(stage),
             self.recipe,
             self.folder,
             devices=self.devices,
-            callbacks=[SampleGrids(self.model, stage, schedule.epochs, self.seed, self.folder)],
+            callbacks=self.callbacks(stage),
             loop=self.plan.options.loop,
             jit_compile=self.plan.options.jit_compile,
         )
-        self.model.trained.add(stage)
+        for done in self.model.trained_by(stage):
+            self.model.trained.add(done)
+            if self.devices.is_chief:
+                self.model.save_stage(self.folder, done)
         if self.devices.is_chief:
-            self.model.save_stage(self.folder, stage)
             self.folder.checkpoint(stage).unlink(missing_ok=True)
+
+    def callbacks(self, stage: int) -> list[keras.callbacks.Callback]:
+        """What is drawn and measured while a stage trains."""
+        epochs = self.recipe.schedule(stage).epochs
+        shown = max(self.model.trained_by(stage))
+        found = [SampleGrids(self.model, shown, epochs, self.seed, self.folder)]
+        if self.watches_fid and shown == self.model.last_stage:
+            found.append(CheckpointFids(self.model, self.meter, self.folder, self.seed))
+        return found
+
+    @property
+    def watches_fid(self) -> bool:
+        """Whether FIDs are measured while the last stage trains."""
+        return self.plan.setting.fid is not None and self.recipe.fid_every > 0
+
+    @functools.cached_property
+    def meter(self) -> FidMeter:
+        """Measures FIDs against this data set."""
+        return FidMeter(self.dataset, self.plan.setting.fid)
 
     def batches(self, stage: int) -> batches.Batches:
         """The training batches of a stage."""
-        size = self.recipe.batch_size
-        if stage == 1:
-            kappa = self.recipe.latent_dim
-            return batches.ImageBatches(self.dataset.train, size, kappa, self.seed)
-        return batches.LatentBatches(*self.posterior, size, self.seed)
+        size, kappa = self.recipe.batch_size, self.recipe.latent_dim
+        if stage == 2:
+            return batches.LatentBatches(*self.posterior, size, self.seed)
+        if isinstance(self.recipe, recipes.GANRecipe):
+            n, extras = self.recipe.discriminator_steps, self.model.stage1.extras
+            return batches.AdversarialBatches(
+                self.dataset.train, size, kappa, self.seed, n, extras
+            )
+        noises = 2 if self.recipe.model == "joint" else 1  # z's, and u's beside it
+        return batches.ImageBatches(self.dataset.train, size, noises * kappa, self.seed)
 
     @functools.cached_property
     def posterior(self) -> Posterior:
@@ -179,14 +211,14 @@ class Trial:
         """Scores the model and writes metrics, pictures, SavedModel and report."""
         start = time.perf_counter()
         print("scoring", flush=True)
-        lambda_ = diagnostics.eigenvalues(self.posterior.stddev)
+        encodes = self.model.has_encoder
+        lambda_ = diagnostics.eigenvalues(self.posterior.stddev) if encodes else None
         found = scores.evaluate(self.model, self.dataset, lambda_, self.seed)
         self.draw(lambda_)
-        served = TwoStageVAE.load(self.folder) if self.devices.distributed else self.model
+        served = loading.load(self.folder) if self.devices.distributed else self.model
         export.export_saved_model(served, self.folder.saved_model)
-        spec = self.plan.setting.fid
-        fids = fid_scores.measure(self.model, self.dataset, spec, self.seed) if spec else None
-        logs = {f"stage{stage}": self.folder.read_log(stage) for stage in found.stages}
+        fids = self.fids() if self.plan.setting.fid else None
+        logs = {f"stage{stage}": log for stage, log in self.folder.read_logs().items()}
         seconds = {name: sum(log["seconds"]) for name, log in logs.items()}
         seconds["evaluation"] = time.perf_counter() - start
         metrics = Metrics(found, fids, _last_losses(logs), seconds)
@@ -195,20 +227,33 @@ class Trial:
         print(console.summary(metrics, self.folder))
         return metrics.as_dict()
 
+    def fids(self) -> FidScores:
+        """FIDs of the finished model, beside the best checkpoint's where they were measured."""
+        found = fid_scores.measure(self.model, self.meter, self.seed)
+        if not self.watches_fid:
+            return found
+        epochs = self.recipe.schedule(max(self.recipe.stages)).epochs
+        return best_checkpoint.with_best(found, self.folder, self.model.last_stage, epochs)
+
     def draw(self, lambda_) -> None:
         """Grids of reconstructions and samples, and the figures."""
-        shown = self.dataset.test[:PAIRS]
-        again = self.model.reconstruct(shown, self.seed)
-        grids.save_pairs(self.folder.images / "reconstructions.png", as_float(shown), again)
         for stage in sorted(self.model.trained):
             samples = self.model.sample(GRID, self.seed, stage)
             grids.save_grid(self.folder.images / f"samples_stage{stage}.png", samples)
-        plots.write_all(
+        plots.write_curves(self.folder)
+        if not self.model.has_encoder:
+            return
+        shown = self.dataset.test[:PAIRS]
+        again = self.model.reconstruct(shown, self.seed)
+        grids.save_pairs(self.folder.images / "reconstructions.png", as_float(shown), again)
+        plots.write_latent_space(
             self.folder, self.model, self.dataset.test[0], self.posterior, lambda_, self.seed
         )
 
 
 def _last_losses(logs: dict) -> dict:
-    """Both terms of equation (2) in each stage's last epoch."""
-    terms = ("kl", "reconstruction")
-    return {name: {term: log[term][-1] for term in terms} for name, log in logs.items()}
+    """Every term of each stage's loss in its last epoch."""
+    return {
+        name: {term: log[term][-1] for term in log if term not in epoch_log.FACTS}
+        for name, log in logs.items()
+    }

@@ -1,19 +1,20 @@
 """Writes a trained model as a SavedModel for serving."""
 
+import math
 import os
 import pathlib
 
 import keras
 import tensorflow as tf
 
-from tf_twostage import files
-from tf_twostage.models.two_stage import TwoStageVAE
+from tf_twostage import files, recipes
+from tf_twostage.models.latent_model import LatentModel
 
 SEED = tf.TensorSpec([2], tf.int32, name="seed")
 COUNT = tf.TensorSpec([], tf.int32, name="count")
 
 
-def export_saved_model(model: TwoStageVAE, path: str | os.PathLike) -> pathlib.Path:
+def export_saved_model(model: LatentModel, path: str | os.PathLike) -> pathlib.Path:
     """Writes the SavedModel; a former one at `path` is replaced once the new one is whole.
 
     Signatures, all of float32 and images [N, H, W, C] in 0..1, latents [N, kappa]:
@@ -21,8 +22,10 @@ def export_saved_model(model: TwoStageVAE, path: str | os.PathLike) -> pathlib.P
       generate_stage1(count, seed) -> images: samples from z ~ N(0, I).
       encode(images) -> mean, stddev; decode(latents) -> images.
       reconstruct(images) -> images: decoded at the posterior's mean, so that it has no noise.
-    Without a trained stage 2 there is no `generate`, and `generate_stage1` is the default. N and
-    count may be 0. Another shape or range is an InvalidArgument error, and serving goes on.
+    Of a two-stage VAE without a trained stage 2 there is no `generate`, and `generate_stage1` is
+    the default. A GAN or WAE has one `generate` and no `generate_stage1`; a GAN has no `encode` and
+    no `reconstruct`. N and count may be 0. Another shape or range is an InvalidArgument error, and
+    serving goes on.
 
     Args:
       model: a model whose stage 1 at least is trained.
@@ -30,7 +33,8 @@ def export_saved_model(model: TwoStageVAE, path: str | os.PathLike) -> pathlib.P
     """
     archive = keras.export.ExportArchive()
     archive.track(model.stage1)
-    archive.track(model.stage2)
+    if model.stage2:
+        archive.track(model.stage2)
     for name, (function, signature) in _endpoints(model).items():
         archive.add_endpoint(name, function, input_signature=signature)
 
@@ -44,17 +48,14 @@ def export_saved_model(model: TwoStageVAE, path: str | os.PathLike) -> pathlib.P
     return pathlib.Path(path)
 
 
-def _endpoints(model: TwoStageVAE) -> dict:
+def _endpoints(model: LatentModel) -> dict:
     images = tf.TensorSpec([None, *model.image_shape], tf.float32, name="images")
     latents = tf.TensorSpec([None, model.recipe.latent_dim], tf.float32, name="latents")
-    encoder, decoder = model.stage1.encoder, _decoder(model)
-    generators = {"generate_stage1": (_generator(model, 1), [COUNT, SEED])}
-    if 2 in model.trained:
-        generators["generate"] = (_generator(model, 2), [COUNT, SEED])
-    default = generators["generate" if 2 in model.trained else "generate_stage1"]
+    decoder, generators = _decoder(model), _generators(model)
 
     def encode(images):
-        mean, stddev = _even_without_rows(encoder, _checked_images(images, model.image_shape))
+        checked = _checked_images(images, model.image_shape)
+        mean, stddev = _even_without_rows(model.stage1.encoder, checked)
         return {"mean": mean, "stddev": stddev}
 
     def decode(latents):
@@ -63,22 +64,34 @@ def _endpoints(model: TwoStageVAE) -> dict:
     def reconstruct(images):
         return decode(encode(images)["mean"])
 
+    encoding = {"encode": (encode, [images]), "reconstruct": (reconstruct, [images])}
     return {
-        "serving_default": default,
+        "serving_default": next(iter(generators.values())),
         **generators,
-        "encode": (encode, [images]),
         "decode": (decode, [latents]),
-        "reconstruct": (reconstruct, [images]),
+        **(encoding if model.has_encoder else {}),
     }
 
 
-def _generator(model: TwoStageVAE, stage: int):
+def _generators(model: LatentModel) -> dict:
+    """The signatures that sample, the default first."""
+    if model.last_stage == 1:
+        return {"generate": (_generator(model, 1), [COUNT, SEED])}
+    first = {"generate_stage1": (_generator(model, 1), [COUNT, SEED])}
+    if 2 not in model.trained:
+        return first
+    return {"generate": (_generator(model, 2), [COUNT, SEED]), **first}
+
+
+def _generator(model: LatentModel, stage: int):
     kappa, decoder = model.recipe.latent_dim, _decoder(model)
 
     def generate(count, seed):
         seeds = tf.random.experimental.stateless_split(tf.ensure_shape(seed, [2]), 2)
         shape = tf.stack([tf.ensure_shape(count, []), kappa])
         z = tf.random.stateless_normal(shape, seeds[0])
+        if isinstance(model.recipe, recipes.GANRecipe):
+            z = tf.math.erf(z / math.sqrt(2))  # as `from_normal`: U(-1, 1)
         if stage == 2:
             noise = tf.random.stateless_normal(shape, seeds[1])
             z = model.stage2.draw(_even_without_rows(model.stage2.decoder, z), noise)
@@ -87,7 +100,7 @@ def _generator(model: TwoStageVAE, stage: int):
     return generate
 
 
-def _decoder(model: TwoStageVAE):
+def _decoder(model: LatentModel):
     kappa = model.recipe.latent_dim
 
     def decode(latents):

@@ -2,7 +2,6 @@
 
 import math
 import os
-import pathlib
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -10,10 +9,10 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from tf_twostage import files, recipes
+from tf_twostage import epoch_log, files, recipes
 from tf_twostage.evaluation import diagnostics
+from tf_twostage.models.latent_model import LatentModel
 from tf_twostage.models.networks import Posterior
-from tf_twostage.models.two_stage import TwoStageVAE
 from tf_twostage.reporting.grids import GUTTER, mosaic, tiles_of
 from tf_twostage.run_folder import RunFolder
 
@@ -22,63 +21,74 @@ NOISE_TILE = 48  # pixels: images under noise are enlarged to this width at leas
 DPI = 110
 # Okabe and Ito's colours, told apart with any colour vision.
 BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#666666"
+COLORS = (BLUE, ORANGE, GREEN, GREY)
+LABELS = {  # a term of a loss -> what the plot calls it, its unit
+    "kl": ("KL divergence", "nats per example"),
+    "reconstruction": ("reconstruction, -log p", "nats per example"),
+    "d_loss": ("discriminator's loss", ""),
+    "g_loss": ("generator's loss", ""),
+    "adversary": ("adversary's loss", ""),
+}
 SINGULAR_SAMPLES = 10_000  # latents behind the singular values
 
 Log = Mapping[str, Sequence[float]]  # column -> a value an epoch
 
 
-def write_all(
+def write_curves(folder: RunFolder) -> None:
+    """Draws the terms of the loss over training, and gamma where there is one."""
+    logs = folder.read_logs()
+    if logs:
+        save_losses(folder.figures / "losses.png", logs)
+    if any("gamma" in log for log in logs.values()):
+        save_gamma(folder.figures / "gamma.png", logs)
+
+
+def write_latent_space(
     folder: RunFolder,
-    model: TwoStageVAE,
+    model: LatentModel,
     image: np.ndarray,
     posterior: Posterior,
     lambda_: np.ndarray,
     seed: int = 0,
-) -> list[pathlib.Path]:
-    """Draws every figure of a run into its folder.
+) -> None:
+    """Draws lambda.png, singular_values.png and noise_directions.png of a model with an encoder.
 
     Args:
-      folder: the run folder; the logs are read from it where they exist.
+      folder: the run folder.
       model: stage 1 trained; stage 2 is shown where it is.
       image: [H, W, C], uint8 0..255 or float 0..1, shown under noise.
       posterior: q(z|x) of the training images, [N, kappa] each.
       lambda_: [kappa], `diagnostics.eigenvalues` of it.
       seed: int >= 0, of the noise and of the samples behind the singular values.
-
-    Returns:
-      The files written: losses.png and gamma.png (where there are logs), lambda.png,
-      singular_values.png, noise_directions.png.
     """
     spectra = diagnostics.singular_values(model, *posterior, SINGULAR_SAMPLES, seed)
     rows = diagnostics.noise_along_directions(model, image, seed=seed, lambda_=lambda_)
     save_lambda_histogram(folder.figures / "lambda.png", lambda_)
     save_singular_values(folder.figures / "singular_values.png", spectra)
     save_noise_directions(folder.figures / "noise_directions.png", rows)
-    written = ["lambda.png", "singular_values.png", "noise_directions.png"]
-    if logs := folder.read_logs():
-        save_losses(folder.figures / "losses.png", logs)
-        save_gamma(folder.figures / "gamma.png", logs)
-        written = ["losses.png", "gamma.png", *written]
-    return [folder.figures / name for name in written]
 
 
 def save_losses(path: str | os.PathLike, logs: Mapping[int, Log]) -> None:
-    """Plots both terms of equation (2), nats per example, over the epochs of each stage in `logs`.
+    """Plots every term of the loss over the epochs of each stage in `logs`, a row a term.
 
-    Log columns: epoch, kl, reconstruction, learning_rate.
+    Log columns: epoch, learning_rate, and the terms: for a VAE those of equation (2), kl and
+    reconstruction, nats per example.
     """
-    figure = Figure((5 * len(logs), 5.5), layout="constrained")
-    figure.suptitle("Terms of the loss, equation (2)")
-    axes = figure.subplots(2, len(logs), sharex="col", squeeze=False)
-    for (upper, lower), (stage, log) in zip(axes.T, sorted(logs.items()), strict=True):
-        upper.set_title(f"stage {stage}", fontsize="medium")
-        _curve(upper, log, "kl", "KL divergence", BLUE)
-        _curve(lower, log, "reconstruction", "reconstruction, -log p", ORANGE)
-        _mark_halvings(upper, log, label=None)
-        _mark_halvings(lower, log)
-        upper.set_ylabel("nats per example")
-        lower.set_ylabel("nats per example")
-        _epochs(lower)
+    terms = {stage: [t for t in log if t not in epoch_log.FACTS] for stage, log in logs.items()}
+    rows = max(map(len, terms.values()))
+    figure = Figure((5 * max(len(logs), 1.4), 2.75 * rows), layout="constrained")
+    figure.suptitle("Terms of the loss")
+    axes = figure.subplots(rows, len(logs), sharex="col", squeeze=False)
+    for column, (stage, log) in zip(axes.T, sorted(logs.items()), strict=True):
+        column[0].set_title(f"stage {stage}", fontsize="medium")
+        for axis, term, color in zip(column, terms[stage], COLORS, strict=False):
+            label, unit = LABELS.get(term, (term, ""))
+            _curve(axis, log, term, label, color)
+            axis.set_ylabel(unit)
+            _mark_drops(axis, log, "learning rate lowered" if axis is column[0] else None)
+        for axis in column[len(terms[stage]) :]:
+            axis.set_axis_off()
+        _epochs(column[-1])
     figure.align_ylabels()
     _legend(figure, axes)
     _write_figure(path, figure)
@@ -168,7 +178,7 @@ def _curve(axis, log: Log, column: str, label: str, color: str) -> None:
     axis.grid(alpha=0.3)
 
 
-def _mark_halvings(axis, log: Log, label: str | None = "learning rate halved") -> None:
+def _mark_drops(axis, log: Log, label: str | None) -> None:
     """A line before each epoch that starts with a lower learning rate than the last one."""
     rates = log["learning_rate"]
     for epoch, before, rate in zip(log["epoch"][1:], rates, rates[1:], strict=False):

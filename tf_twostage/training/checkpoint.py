@@ -4,7 +4,7 @@ import pathlib
 
 import keras
 
-from tf_twostage.models import two_stage
+from tf_twostage.models import weights
 
 
 class Checkpoint(keras.callbacks.Callback):
@@ -17,8 +17,8 @@ class Checkpoint(keras.callbacks.Callback):
     def restore(self, model: keras.Model) -> int:
         """Loads the checkpoint if there is one; returns how many steps it has trained."""
         if self.path.exists():
-            two_stage.load_weights(model, self.path)
+            weights.load(model, self.path)
         return int(model.optimizer.iterations.numpy())
 
     def on_epoch_end(self, epoch, logs=None):
-        two_stage.save_weights(self.model, self.path)
+        weights.save(self.model, self.path)

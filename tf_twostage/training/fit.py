@@ -9,20 +9,17 @@ import tensorflow as tf
 
 from tf_twostage import keras_settings, recipes
 from tf_twostage.data.batches import Batches
-from tf_twostage.models.gaussian_vae import GaussianVAE
 from tf_twostage.run_folder import RunFolder
-from tf_twostage.training import device_loop
-from tf_twostage.training.adam import Adam
+from tf_twostage.training import device_loop, optimizers
 from tf_twostage.training.callbacks import DivergenceGuard, EpochFacts, EpochLog
 from tf_twostage.training.checkpoint import Checkpoint
 from tf_twostage.training.devices import Devices
 from tf_twostage.training.loop import Loop, choose
-from tf_twostage.training.schedule import halved_rate
 
 
 @keras_settings.ours()
 def fit_stage(
-    model: GaussianVAE,
+    model: keras.Model,
     data: Batches,
     recipe: recipes.Recipe,
     folder: RunFolder,
@@ -35,8 +32,8 @@ def fit_stage(
     """Trains one stage to the end of its schedule, from its last finished epoch if there is one.
 
     Args:
-      model: built under the strategy of `devices`. On several workers each calls this, and the
-        chief alone writes.
+      model: a `GaussianVAE`, `GAN` or `WAE`, built under the strategy of `devices`. On several
+        workers each calls this, and the chief alone writes.
       data: the batches of that stage.
       recipe: the setting.
       folder: the run folder; its checkpoint, log and TensorBoard events are written.
@@ -56,6 +53,8 @@ def fit_stage(
     compile_stage(model, data, recipe, devices, chosen)
     checkpoint = Checkpoint(folder.checkpoint(data.stage))
     first_epoch = checkpoint.restore(model) // data.steps
+    if first_epoch == 0 and hasattr(model, "pretrain"):
+        model.pretrain(data)
     devices.check_same(first_epoch, f"epoch that stage {data.stage} has reached")
     writing = [
         *callbacks,
@@ -82,16 +81,16 @@ def fit_stage(
 
 @keras_settings.ours()
 def compile_stage(
-    model: GaussianVAE, data: Batches, recipe: recipes.Recipe, devices: Devices, loop: Loop
+    model: keras.Model, data: Batches, recipe: recipes.Recipe, devices: Devices, loop: Loop
 ) -> None:
     """Gives the model its optimiser, with state, and what `fit` is to call; see `fit_stage`."""
     with devices.strategy.scope():
         model.compile(
-            optimizer(recipe, recipe.schedule(data.stage), data.steps),
+            **optimizers.of(recipe, data.stage, data.steps),
             jit_compile=loop.jit_compile,
             steps_per_execution=loop.steps,
         )
-        model.optimizer.build(model.trainable_variables)
+        model.build_optimizers()
     if loop.on_device:
         model.train_function = device_loop.train_function(model, data)
 
@@ -101,12 +100,6 @@ def stream(data: Batches, devices: Devices, loop: Loop, first_epoch: int = 0) ->
     if loop.on_device:
         return device_loop.calls(data, loop.steps, first_epoch)
     return devices.share(data.stream(first_epoch, devices.part))
-
-
-def optimizer(recipe: recipes.Recipe, schedule: recipes.Schedule, steps: int) -> keras.Optimizer:
-    """Adam with TF1's epsilon and the paper's step-halved rate, for `steps` steps an epoch."""
-    rate = halved_rate(schedule, steps)
-    return Adam(rate, recipe.adam_beta_1, recipe.adam_beta_2, recipe.adam_epsilon)
 
 
 def _verbosity() -> int:

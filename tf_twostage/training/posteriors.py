@@ -3,15 +3,15 @@
 import numpy as np
 
 from tf_twostage.data.storage import Array, Storage, write_npy
+from tf_twostage.models.latent_model import INFERENCE_BATCH, LatentModel
 from tf_twostage.models.networks import Posterior
-from tf_twostage.models.two_stage import INFERENCE_BATCH, TwoStageVAE
 from tf_twostage.run_folder import RunFolder
 from tf_twostage.training.devices import Devices
 
 
 def stored_or_encoded(
     folder: RunFolder,
-    model: TwoStageVAE,
+    model: LatentModel,
     images: Array,
     storage: Storage,
     devices: Devices,
@@ -42,7 +42,7 @@ def stored_or_encoded(
     return posterior
 
 
-def encode(model: TwoStageVAE, images: Array, storage: Storage, devices: Devices) -> Posterior:
+def encode(model: LatentModel, images: Array, storage: Storage, devices: Devices) -> Posterior:
     """q(z|x) of images [N, H, W, C], a thousand at a time on every worker, which all call it."""
     shape = (len(images), model.recipe.latent_dim)
     posterior = Posterior(*(storage.empty(shape, np.float32) for _ in Posterior._fields))
