@@ -1,7 +1,8 @@
 """Layers of the networks: what is the same in every recipe, with its source.
 
 Sources are cited as in `recipes`: [F12] (caption of the paper's Figure 12), [code] (the authors'
-published TensorFlow 1 code).
+published TensorFlow 1 code), [study] (the public code of the GAN study that the paper's Table 1
+takes its GANs from, google/compare_gan, first version).
 """
 
 INFOGAN_FILTERS = (64, 128)  # [code] the encoder's convolutions; the decoder has them in reverse
@@ -21,3 +22,8 @@ WAE_KERNEL = 5  # [code] 5 x 5
 WAE_IMAGE = (64, 64, 3)  # [code] the only images that it takes
 
 BATCH_NORM_EPSILON = 1e-5  # [code]
+
+GAN_BATCH_NORM_EPSILON = 1e-3  # [study]
+BEGAN_CODE = 64  # [study] the bottleneck of BEGAN's discriminator
+SLOPE_FLOOR = 1e-4  # [study] a slope is sqrt(SLOPE_FLOOR + |gradient|^2)
+DRAGAN_SPREAD = 0.5  # [study] of the images' standard deviation, the width of DRAGAN's noise

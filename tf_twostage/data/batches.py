@@ -1,12 +1,13 @@
 """Training batches, a pure function of (seed, stage, epoch, step).
 
 All randomness of training lives here: the order of the examples, the noise eps of every draw from
-a posterior. So a resumed run sees what an uninterrupted one would have seen, and the slice of a
-global batch that a replica gets brings its own noise.
+a posterior, a GAN's latents. So a resumed run sees what an uninterrupted one would have seen, and
+the slice of a global batch that a replica gets brings its own noise.
 """
 
 import abc
 import dataclasses
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -15,7 +16,7 @@ import tensorflow as tf
 from tf_twostage.data.storage import Array
 
 # What a random number is for; part of its seed.
-_ORDER, _NOISE, _REDRAW = range(3)
+_ORDER, _NOISE, _REDRAW, _LATENTS, _MIX, _PERTURBATION = range(6)
 
 # One algorithm, so that a seed gives the same bits on CPUs and GPUs, outside XLA and inside. (XLA
 # cuts seeds off at 32 bits where the choice is left to it.)
@@ -25,7 +26,7 @@ Part = tuple[int, int]  # (i, n): a worker's share of every batch, the i-th of n
 WHOLE: Part = (0, 1)
 
 Gather = Callable[[tf.Tensor], tf.Tensor]  # rows [b] of an array -> the array's rows [b, ...]
-Noise = Callable[[int], tf.Tensor]  # what it is for -> N(0, 1), float32 [b, kappa]
+Noise = Callable[[int], tf.Tensor]  # what it is for -> random numbers, float32 [b, ...]
 
 
 def steps_per_epoch(examples: int, batch_size: int) -> int:
@@ -41,8 +42,14 @@ def _normal(shape: tuple[int, int], seed: tf.Tensor) -> tf.Tensor:
     return tf.random.stateless_normal(shape, seed, alg=PHILOX)
 
 
+def _uniform(shape: tuple[int, ...], seed: tf.Tensor) -> tf.Tensor:
+    """In 0..1 (1 excluded), float32. XLA's own floats differ from those outside; bits do not."""
+    bits = tf.random.stateless_uniform(shape, seed, None, None, tf.uint32, alg=PHILOX)
+    return tf.cast(bits & (2**24 - 1), tf.float32) * 2.0**-24
+
+
 class Batches(abc.ABC):
-    """The batches of one stage, reshuffled every epoch.
+    """The batches of one stage, reshuffled every epoch; one of them a step.
 
     Attributes:
       batch_size: B, at most the number N of examples.
@@ -64,12 +71,17 @@ class Batches(abc.ABC):
 
         Args:
           gathers: one for each of `arrays`.
-          rows: int [b], which examples.
+          rows: int [b], which examples; [b, n] in `AdversarialBatches`.
           noise: draws theirs.
 
         Returns:
-          {"x": float32 [b, ...], "noise": float32 [b, kappa]}.
+          {"x": float32 [b, ...], "noise": float32 [b, kappa]}, or what the class says.
         """
+
+    @property
+    def rows_shape(self) -> tuple[int, ...]:
+        """The shape of `rows` for a whole batch."""
+        return (self.batch_size,)
 
     @property
     def steps(self) -> int:
@@ -107,11 +119,15 @@ class Batches(abc.ABC):
         return tf.data.Dataset.zip((tf.data.Dataset.from_tensor_slices(self.order(epoch)), numbers))
 
     def order(self, epoch) -> tf.Tensor:
-        """Which examples the steps of an epoch take: int32 [steps, B], none of them twice."""
+        """Which examples the steps of an epoch take, none of them twice.
+
+        int32 [steps, *rows_shape].
+        """
         examples = len(self.arrays[0])
+        shape = (self.steps, *self.rows_shape)
         seed = _fold_in(self._seed(_ORDER), epoch)
         order = tf.random.experimental.stateless_shuffle(tf.range(examples), seed, PHILOX)
-        return tf.reshape(order[: self.steps * self.batch_size], (self.steps, self.batch_size))
+        return tf.reshape(order[: math.prod(shape)], shape)
 
     def noise(self, purpose: int, step, normal: Callable = _normal) -> tf.Tensor:
         """Noise of a step (counted from the first epoch on): N(0, 1), float32 [B, kappa].
@@ -180,6 +196,61 @@ class LatentBatches(Batches):
     def batch(self, gathers, rows, noise):
         means, stddevs = gathers
         return {"x": means(rows) + stddevs(rows) * noise(_REDRAW), "noise": noise(_NOISE)}
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class AdversarialBatches(Batches):
+    """What a GAN trains on: a step has n batches for the discriminator, then one for the generator.
+
+    A batch is {"x": float32 [B, n, H, W, C], images in 0..1; "z": float32 [B, n + 1, kappa],
+    latents uniform in -1..1} and the `extras`. x[:, j] is the discriminator's batch j. The first
+    axis is the example's, so that the slice of a replica has its share of all n batches.
+
+    Args:
+      images: uint8 [N, H, W, C], 0..255, as in `ImageBatches`.
+      batch_size, latent_dim, seed: see `Batches`.
+      discriminator_steps: n.
+      extras: what else the model needs, uniform in 0..1: "mix", float32 [B, n, 1], and
+        "perturbation", float32 [B, n, H, W, C].
+    """
+
+    images: Array
+    batch_size: int
+    latent_dim: int
+    seed: int
+    discriminator_steps: int = 1
+    extras: tuple[str, ...] = ()
+    stage = 1
+
+    @property
+    def arrays(self) -> tuple[Array, ...]:
+        return (self.images,)
+
+    @property
+    def rows_shape(self) -> tuple[int, ...]:
+        return self.batch_size, self.discriminator_steps
+
+    @property
+    def steps(self) -> int:
+        """Generator steps an epoch: its whole batches, n of them a step."""
+        return steps_per_epoch(len(self.images), math.prod(self.rows_shape))
+
+    def batch(self, gathers, rows, noise):
+        (pixels,) = gathers
+        images = pixels(tf.reshape(rows, [-1]))
+        x = tf.reshape(images, (*rows.shape, *self.images.shape[1:]))
+        purposes = {"mix": _MIX, "perturbation": _PERTURBATION}
+        extras = {name: noise(purposes[name]) for name in self.extras}
+        return {"x": tf.cast(x, tf.float32) / 255, "z": 2 * noise(_LATENTS) - 1, **extras}
+
+    def noise(self, purpose, step, normal=None):
+        """Random numbers of a step, uniform in 0..1. `normal` is not used."""
+        shapes = {
+            _LATENTS: (self.batch_size, self.discriminator_steps + 1, self.latent_dim),
+            _MIX: (*self.rows_shape, 1),
+            _PERTURBATION: (*self.rows_shape, *self.images.shape[1:]),
+        }
+        return _uniform(shapes[purpose], _fold_in(self._seed(purpose), step))
 
 
 def _slice(batch: tf.Tensor, part: Part) -> tf.Tensor:

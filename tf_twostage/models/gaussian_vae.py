@@ -148,6 +148,11 @@ class GaussianVAE(keras.Model):
         self.active_metric = ActiveDimensions(latent_dim)
 
     @property
+    def watched(self) -> tuple[keras.metrics.Metric, ...]:
+        """The terms of the loss, which must stay finite."""
+        return self.kl_metric, self.reconstruction_metric
+
+    @property
     def gamma(self) -> float:
         """The paper's gamma: the decoder's variance, exp(2 log_sd_x)."""
         return math.exp(2 * float(ops.convert_to_numpy(self.log_sd_x)))

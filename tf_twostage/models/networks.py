@@ -5,6 +5,7 @@ An encoder maps data [B, ...] to `Posterior(mean, stddev)`, each [B, kappa]. A d
 """
 
 import math
+from collections.abc import Callable
 from typing import NamedTuple
 
 import keras
@@ -45,6 +46,7 @@ class Context(NamedTuple):
     weight_decay: float = 0.0
     batch_norm_decay: float = recipes.BATCH_NORM_DECAY
     synchronized: bool = False
+    batch_norm_epsilon: float = sizes.BATCH_NORM_EPSILON
 
     def kernel(self, stddev: float | None = None, truncated: bool = False) -> dict:
         """Keyword arguments of a layer with a kernel: its initialiser and its weight decay.
@@ -59,7 +61,11 @@ class Context(NamedTuple):
 
     def norm_values(self) -> dict:
         """Keyword arguments of a batch norm."""
-        return {"decay": self.batch_norm_decay, "synchronized": self.synchronized}
+        return {
+            "decay": self.batch_norm_decay,
+            "epsilon": self.batch_norm_epsilon,
+            "synchronized": self.synchronized,
+        }
 
     def norm(self) -> ZeroDebiasedBatchNormalization:
         return ZeroDebiasedBatchNormalization(**self.norm_values())
@@ -119,9 +125,18 @@ class InfoGANEncoder(keras.Model):
 
 
 class InfoGANDecoder(ImageDecoder):
-    """dense 1024 -> dense 128 H/4 W/4 -> deconv 64 -> deconv C -> sigmoid."""
+    """dense 1024 -> dense 128 H/4 W/4 -> deconv 64 -> deconv C -> sigmoid.
 
-    def __init__(self, image_shape: tuple[int, int, int], context: Context, **kwargs):
+    `activation` makes the layers in between: `keras.layers.ReLU` here, a leaky one in the GANs.
+    """
+
+    def __init__(
+        self,
+        image_shape: tuple[int, int, int],
+        context: Context,
+        activation: Callable[[], keras.Layer] = keras.layers.ReLU,
+        **kwargs,
+    ):
         height, width, channels = image_shape
         first, second = sizes.INFOGAN_FILTERS
         start = (height // 4, width // 4, second)
@@ -130,16 +145,16 @@ class InfoGANDecoder(ImageDecoder):
             [
                 Dense(sizes.INFOGAN_UNITS, **kernel, name="dense1"),
                 context.norm(),
-                keras.layers.ReLU(),
+                activation(),
                 Dense(math.prod(start), **kernel, name="dense2"),
                 context.norm(),
-                keras.layers.ReLU(),
+                activation(),
                 keras.layers.Reshape(start),
                 keras.layers.Conv2DTranspose(
                     first, sizes.INFOGAN_KERNEL, 2, "same", **kernel, name="deconv3"
                 ),
                 context.norm(),
-                keras.layers.ReLU(),
+                activation(),
                 DoublingDeconvolution(channels, **kernel, name="deconv4"),
             ]
         )

@@ -1,4 +1,4 @@
-"""Adam in one pass over each variable, weight decay included."""
+"""Adam in one pass over each variable, weight decay and clipping included."""
 
 import contextlib
 from collections.abc import Iterator
@@ -16,9 +16,17 @@ class Adam(keras.optimizers.Adam):
 
     The same formula and the same state as Keras' and TF1's:
     variable -= rate * sqrt(1 - beta_2^t) / (1 - beta_1^t) * m / (sqrt(v) + epsilon).
+
+    Args:
+      weight_clip: c, where every variable is cut off at -c and c after each update (WGAN); None
+        or 0: none is.
     """
 
     _decays = None  # weight decay of every variable, while `decaying`
+
+    def __init__(self, *args, weight_clip: float | None = None, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.weight_clip = weight_clip
 
     @contextlib.contextmanager
     def decaying(self) -> Iterator[None]:
@@ -38,6 +46,11 @@ class Adam(keras.optimizers.Adam):
             _set_by_optimizer(decays, False)
 
     def update_step(self, gradient, variable, learning_rate):
+        self._descend(gradient, variable, learning_rate)
+        if self.weight_clip:
+            variable.assign(tf.clip_by_value(variable, -self.weight_clip, self.weight_clip))
+
+    def _descend(self, gradient, variable, learning_rate):
         index = self._get_variable_index(variable)
         m, v = self._momentums[index].value, self._velocities[index].value
         step = tf.cast(self.iterations.value + 1, variable.dtype)

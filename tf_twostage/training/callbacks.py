@@ -35,7 +35,7 @@ class DivergenceGuard(keras.callbacks.Callback):
         self._check(f"epoch {epoch + 1}")
 
     def _check(self, when: str) -> None:
-        for metric in (self.model.kl_metric, self.model.reconstruction_metric):
+        for metric in self.model.watched:
             value = float(metric.result())
             if not math.isfinite(value):
                 raise DivergedError(
