@@ -15,6 +15,7 @@ from tf_twostage import network_values as sizes
 from tf_twostage.models import gan_networks, shapes
 from tf_twostage.models.gaussian_vae import Latest
 from tf_twostage.models.networks import Context
+from tf_twostage.models.trainable import Trainable
 
 
 class Scores(NamedTuple):
@@ -24,7 +25,7 @@ class Scores(NamedTuple):
     fake: object  # of G(z)
 
 
-class GAN(keras.Model):
+class GAN(Trainable):
     """A generator and a discriminator that train against each other.
 
     `fit` it on batches of `data.batches.AdversarialBatches`. A step updates the discriminator n
@@ -45,7 +46,6 @@ class GAN(keras.Model):
       extras: what the batches must hold beside x and z.
       draws_again: whether the generator's step has latents of its own; else it takes those of the
         discriminator's last step.
-      across_workers: as in `GaussianVAE`.
     """
 
     extras: tuple[str, ...] = ()
@@ -57,7 +57,6 @@ class GAN(keras.Model):
         self.discriminator = discriminator
         self.recipe = recipe
         self.synchronized = synchronized
-        self.across_workers = False
         self.discriminator_optimizer = None
         self.d_loss = keras.metrics.Mean(name="d_loss")
         self.g_loss = keras.metrics.Mean(name="g_loss")
@@ -82,7 +81,6 @@ class GAN(keras.Model):
 
     @property
     def watched(self) -> tuple[keras.metrics.Metric, ...]:
-        """The terms of the losses, which must stay finite."""
         return self.d_loss, self.g_loss
 
     def build_for(self, data_shape: tuple[int, ...]) -> "GAN":
@@ -156,9 +154,6 @@ class GAN(keras.Model):
     def get_metrics_result(self) -> dict:
         """The logs; Keras' `loss` is the generator's."""
         return super().get_metrics_result() | {"loss": self.g_loss.result()}
-
-    def _maybe_symbolic_build(self, iterator=None, data_batch=None):
-        """Nothing: `build_for` has built it."""
 
 
 def _update(optimizer, half: keras.Model, tape: tf.GradientTape, loss) -> None:

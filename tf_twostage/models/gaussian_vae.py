@@ -13,6 +13,7 @@ import tensorflow as tf
 from keras import ops
 
 from tf_twostage import recipes
+from tf_twostage.models.trainable import Trainable
 
 
 class VAEOutput(NamedTuple):
@@ -93,7 +94,7 @@ class ActiveDimensions(keras.metrics.Metric):
         return ops.sum(ops.cast(lambda_ < recipes.ACTIVE_BELOW, lambda_.dtype))
 
 
-class GaussianVAE(keras.Model):
+class GaussianVAE(Trainable):
     """A kappa-simple VAE (definition 1): Gaussian encoder, Gaussian decoder with variance gamma.
 
     Call it, or `fit` it, on data [B, ...], or on {"x": data, "noise": eps [B, kappa]} where the
@@ -113,8 +114,6 @@ class GaussianVAE(keras.Model):
     Attributes:
       log_sd_x: the weight behind gamma: the logarithm of the decoder's standard deviation
         sd_x = sqrt(gamma), as the authors train it.
-      across_workers: True keeps the logs of a step down to the loss, in the one shape that Keras
-        can average over several workers. Metrics count every step all the same.
     """
 
     def __init__(
@@ -134,7 +133,6 @@ class GaussianVAE(keras.Model):
         self.decoder = decoder
         self.latent_dim = latent_dim
         self.likelihood = likelihood
-        self.across_workers = False
         self.noise = keras.random.SeedGenerator(seed)
         self.log_sd_x = self.add_weight(
             shape=(),
@@ -149,7 +147,6 @@ class GaussianVAE(keras.Model):
 
     @property
     def watched(self) -> tuple[keras.metrics.Metric, ...]:
-        """The terms of the loss, which must stay finite."""
         return self.kl_metric, self.reconstruction_metric
 
     @property
@@ -196,27 +193,13 @@ class GaussianVAE(keras.Model):
         return LossTerms(kl_divergence(output.mu_z, output.sd_z), reconstruction)
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
-        """Equation (2), mean over the batch, plus weight decay; updates the logged terms.
-
-        The optimiser sums over replicas, so each term is divided by their number. (`add_loss` would
-        do that too, but keeps one list for all replicas: the second would count the first's loss.)
-        """
+        """Equation (2), mean over the batch, plus weight decay; updates the logged terms."""
         terms = self.loss_terms(self._split(x)[0], y_pred)
         self.kl_metric.update_state(terms.kl)
         self.reconstruction_metric.update_state(terms.reconstruction)
         self.gamma_metric.update_state(ops.exp(2 * self.log_sd_x))
         self.active_metric.update_state(y_pred.sd_z)
-        objective = ops.mean(terms.kl + terms.reconstruction)
-        return sum(map(self._aggregate_additional_loss, [objective, *self.losses]))
-
-    def compute_metrics(self, x, y, y_pred, sample_weight=None):
-        """The logs of a step."""
-        logs = super().compute_metrics(x, y, y_pred, sample_weight)
-        return {"loss": ops.reshape(logs["loss"], (1,))} if self.across_workers else logs
-
-    def _maybe_symbolic_build(self, iterator=None, data_batch=None):
-        """Nothing: `build_for` has built it. (Keras would first average a batch over the replicas,
-        which fails on several workers where a batch is a dict.)"""
+        return self.total_loss(ops.mean(terms.kl + terms.reconstruction))
 
     def _split(self, inputs):
         if isinstance(inputs, dict):

@@ -1,0 +1,43 @@
+"""What all models that `fit_stage` trains have in common."""
+
+import keras
+from keras import ops
+
+
+class Trainable(keras.Model):
+    """A Keras model that trains alike on one device, on several replicas and on several workers.
+
+    A subclass builds its weights itself and computes its loss with `total_loss`.
+
+    Attributes:
+      across_workers: True keeps the logs of a step down to the loss, in the one shape that Keras
+        can average over several workers. Metrics count every step all the same.
+    """
+
+    across_workers = False
+
+    @property
+    def watched(self) -> tuple[keras.metrics.Metric, ...]:
+        """The terms of the loss, which must stay finite."""
+        raise NotImplementedError
+
+    def build_optimizers(self) -> None:
+        """Creates the state of the optimiser, so that a checkpoint has where to go."""
+        self.optimizer.build(self.trainable_variables)
+
+    def total_loss(self, objective):
+        """A loss, mean over this replica's slice of the batch, plus the weight decay of all layers.
+
+        The optimiser sums over replicas, so each term is divided by their number. (`add_loss` would
+        do that too, but keeps one list for all replicas: the second would count the first's loss.)
+        """
+        return sum(map(self._aggregate_additional_loss, [objective, *self.losses]))
+
+    def compute_metrics(self, x, y, y_pred, sample_weight=None):
+        """The logs of a step."""
+        logs = super().compute_metrics(x, y, y_pred, sample_weight)
+        return {"loss": ops.reshape(logs["loss"], (1,))} if self.across_workers else logs
+
+    def _maybe_symbolic_build(self, iterator=None, data_batch=None):
+        """Nothing: all weights are there. (Keras would first average a batch over the replicas,
+        which fails on several workers where a batch is a dict.)"""
