@@ -11,7 +11,7 @@ FID = {
     "2-Stage VAE": ((12.6, 1.5), (29.3, 1.0), (72.9, 0.9), (44.4, 0.7)),  # [Table 1]
     "VAE (cross-entropy)": ((16.6, 0.4), (43.6, 0.7), (106.0, 1.0), (53.3, 0.6)),  # [camera-ready]
 }
-# Models that are not reproduced here, as the paper cites them.
+# Models of others, as the paper cites them.
 CITED = {
     "MM GAN, tuned": ((9.8, 0.9), (29.6, 1.6), (72.7, 3.6), (65.6, 4.2)),  # [Table 1]
     "NS GAN, tuned": ((6.8, 0.5), (26.5, 1.6), (58.5, 1.9), (55.0, 3.3)),  # [Table 1]
@@ -25,6 +25,6 @@ CITED = {
     "WAE-MMD": ((115.0, 1.1), (101.7, 0.8), (80.9, 0.4), (62.9, 0.8)),  # [camera-ready]
 }
 # What makes an FID comparable with these: recipe, network, and all training images.
-RECIPES = ("paper", "official_code")
+RECIPES = ("paper", "official_code", "suggested")
 NETWORK = "infogan"  # [D]
 TRAIN_IMAGES = {"mnist": 60_000, "fashion_mnist": 60_000, "cifar10": 50_000, "celeba": 162_770}

@@ -194,9 +194,7 @@ class Trial:
             return batches.LatentBatches(*self.posterior, size, self.seed)
         if isinstance(self.recipe, recipes.GANRecipe):
             n, extras = self.recipe.discriminator_steps, self.model.stage1.extras
-            return batches.AdversarialBatches(
-                self.dataset.train, size, kappa, self.seed, n, extras
-            )
+            return batches.AdversarialBatches(self.dataset.train, size, kappa, self.seed, n, extras)
         noises = 2 if self.recipe.model == "joint" else 1  # z's, and u's beside it
         return batches.ImageBatches(self.dataset.train, size, noises * kappa, self.seed)
 

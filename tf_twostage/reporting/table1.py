@@ -1,6 +1,6 @@
 """Table 1 from run folders alone: mean and deviation over trials beside the paper's numbers.
 
-`collect` reads the runs, `aggregate` makes cells of them, `table1_text` writes them down.
+`table1_runs` reads the runs, `aggregate` makes cells of them, `table1_text` writes them down.
 """
 
 import dataclasses
@@ -12,53 +12,11 @@ import statistics
 from tf_twostage import files, recipes, table1_values
 from tf_twostage.errors import InputError
 from tf_twostage.evaluation.fid_spec import TTUR_BLOB_ID
-from tf_twostage.metrics import FidScores
-from tf_twostage.reporting import table1_text
-from tf_twostage.run_folder import RunFolder
+from tf_twostage.reporting import table1_runs, table1_text
+from tf_twostage.reporting.table1_runs import FLOOR, Run, collect
 
 PROTOCOLS = tuple(table1_text.PROTOCOLS)
-FLOOR = "training images (the floor)"
-ROWS = (*table1_values.FID, FLOOR)
-_SCHEDULE = ("epochs_scale", "epochs", "halve_every")  # overrides that end so shorten a schedule
-
-
-@dataclasses.dataclass(frozen=True)
-class Run:
-    """One finished trial that has FIDs."""
-
-    name: str  # its folder, relative to the output folder
-    config: dict
-    fid: FidScores
-    epochs: dict[int, int]  # stage -> epochs in its log
-
-    @property
-    def recipe(self) -> dict:
-        """The recipe's values."""
-        return self.config["recipe"]
-
-    @property
-    def dataset(self) -> str:
-        """Its name."""
-        return self.config["dataset"]["name"]
-
-    @property
-    def changes(self) -> dict:
-        """Overrides, but for those that only choose a row or change nothing."""
-        known = ("learn_gamma", "likelihood", "network")
-        overrides = self.config.get("overrides", {}).items()
-        return {k: v for k, v in overrides if k not in known and (k, v) != ("epochs_scale", 1)}
-
-    def scores(self, protocol: str) -> dict[str, float]:
-        """Row of the table -> FID. A VAE's row is its stage 1's; the two-stage one learns gamma."""
-        found, recipe = self.fid.protocols[protocol], self.recipe
-        scores = {FLOOR: self.fid.training_images}
-        if recipe["likelihood"] == "bernoulli":
-            return scores | {"VAE (cross-entropy)": found["stage1"]}
-        kind = "learned" if recipe["learn_gamma"] else "fixed"
-        scores[f"VAE ({kind} γ)"] = found["stage1"]
-        if recipe["learn_gamma"] and "stage2" in found:
-            scores["2-Stage VAE"] = found["stage2"]
-        return scores
+SEARCHED = 100  # random settings that the study tried of each GAN
 
 
 @dataclasses.dataclass(frozen=True)
@@ -133,55 +91,80 @@ def rebuild(output_dir: str | os.PathLike) -> str:
     return markdown
 
 
-def collect(folder: pathlib.Path) -> list[Run]:
-    """The finished runs with FIDs below an output folder, in the order of their paths."""
-    runs = []
-    for path in sorted(folder.glob("*/*/trial_*")):
-        run = RunFolder(path)
-        metrics, config = run.read_metrics(), run.read_config()
-        fid = FidScores.from_dict(metrics.get("fid"))
-        if fid and config.get("recipe"):
-            logs = run.read_logs()
-            epochs = {s: len(logs[s]["epoch"]) if s in logs else 0 for s in metrics["stages"]}
-            runs.append(Run(path.relative_to(folder).as_posix(), config, fid, epochs))
-    return runs
-
-
 def aggregate(runs: list[Run]) -> list[Table]:
-    """Tables of runs that may stand in one, the paper's recipes first."""
+    """Tables of runs that may stand in one, the paper's recipes first.
+
+    `suggested`, which is to the other models what `paper` is to the VAEs, shares its table.
+    """
     groups: dict[tuple, list[Run]] = {}
     for run in runs:
         changes = json.dumps(run.changes, sort_keys=True)
         recipe = run.recipe
-        place = list(recipes.RECIPES).index(recipe["name"])
-        key = (place, recipe["network"], changes, run.fid.dims, run.fid.inception_git_blob)
+        place = {"suggested": "paper"}.get(recipe["name"], recipe["name"])
+        key = (
+            recipes.NAMES.index(place),
+            recipe["network"],
+            changes,
+            run.fid.dims,
+            run.fid.inception_git_blob,
+        )
         groups.setdefault(key, []).append(run)
     return [_table(groups[key]) for key in sorted(groups)]
 
 
 def _table(runs: list[Run]) -> Table:
     first = runs[0]
+    used = {run.recipe["name"] for run in runs}
+    rows = {row for run in runs for row in run.scores(PROTOCOLS[0])} | set(table1_runs.ALWAYS)
     others = sorted({run.dataset for run in runs} - set(recipes.PAPER_DATASETS))
     names = (*recipes.PAPER_DATASETS, *others)
     cells = [
         _cell(row, name, protocol, [run for run in runs if run.dataset == name])
         for protocol in PROTOCOLS
-        for row in ROWS
+        for row in table1_runs.ROWS
+        if row in rows
         for name in names
     ]
     return Table(
-        first.recipe["name"],
+        ", ".join(name for name in recipes.NAMES if name in used),
         first.recipe["network"],
         first.changes,
         first.fid.dims,
         first.fid.inception_git_blob,
         names,
-        tuple(cells),
+        tuple(sorted([*cells, *_best_gan(cells)], key=_place)),
     )
+
+
+def _place(cell: Cell) -> tuple[int, int]:
+    return PROTOCOLS.index(cell.protocol), table1_runs.ROWS.index(cell.row)
+
+
+def _best_gan(cells: list[Cell]) -> list[Cell]:
+    """The row "Best GAN, default": the lowest mean of the seven, where all have one."""
+    groups: dict[tuple, list[Cell]] = {}
+    for cell in cells:
+        if cell.row in table1_runs.GANS.values():
+            groups.setdefault((cell.dataset, cell.protocol), []).append(cell)
+    found = [_lowest(group) for group in groups.values()]
+    return found if any(cell.mean is not None for cell in found) else []
+
+
+def _lowest(group: list[Cell]) -> Cell:
+    measured = [cell for cell in group if cell.mean is not None]
+    whole = len(measured) == len(table1_runs.GANS)
+    best = min(measured, key=lambda cell: cell.mean) if whole else group[0]
+    row, paper = table1_runs.BEST_GAN, _paper(table1_runs.BEST_GAN, best.dataset)
+    if whole:
+        return dataclasses.replace(best, row=row, paper=paper)
+    return _cell(row, best.dataset, best.protocol, [])
 
 
 def _cell(row: str, dataset: str, protocol: str, runs: list[Run]) -> Cell:
     having = [run for run in runs if row in run.scores(protocol)]
+    settings = {run.setting for run in having if run.searched}
+    if settings:
+        having = _of_the_best_setting(having)
     alike = [run for run in having if _images(run) == _images(having[0])]
     scores = [run.scores(protocol)[row] for run in alike]
     if row == FLOOR and scores:
@@ -197,8 +180,15 @@ def _cell(row: str, dataset: str, protocol: str, runs: list[Run]) -> Cell:
         tuple(run.name for run in alike),
         tuple(dict.fromkeys(_commit(run) for run in alike)),
         all(_full_schedule(run) for run in alike),
-        _reasons(row, protocol, alike, having),
+        _reasons(row, protocol, alike, having, len(settings)),
     )
+
+
+def _of_the_best_setting(runs: list[Run]) -> list[Run]:
+    """The trials of the searched setting whose first trial has the lowest FID."""
+    first = {run.setting: run for run in reversed(runs)}
+    best = min(first.values(), key=lambda run: run.fid.reported)
+    return [run for run in runs if run.setting == best.setting]
 
 
 def _images(run: Run) -> tuple:
@@ -208,9 +198,10 @@ def _images(run: Run) -> tuple:
 
 
 def _paper(row: str, dataset: str) -> tuple[float, float | None] | None:
-    if row not in table1_values.FID or dataset not in recipes.PAPER_DATASETS:
+    known = table1_values.FID | table1_values.CITED
+    if row not in known or dataset not in recipes.PAPER_DATASETS:
         return None
-    return table1_values.FID[row][recipes.PAPER_DATASETS.index(dataset)]
+    return known[row][recipes.PAPER_DATASETS.index(dataset)]
 
 
 def _commit(run: Run) -> str:
@@ -220,12 +211,14 @@ def _commit(run: Run) -> str:
 def _full_schedule(run: Run) -> bool:
     """Whether a recipe of the paper's length was trained to its end."""
     recipe = run.recipe
-    shortened = any(key.endswith(_SCHEDULE) for key in run.changes)
+    shortened = any(k == "epochs_scale" or recipes.is_of_the_schedule(k) for k in run.changes)
     ended = all(run.epochs[stage] >= recipe[f"stage{stage}_epochs"] for stage in run.epochs)
     return recipe["name"] in table1_values.RECIPES and not shortened and ended
 
 
-def _reasons(row: str, protocol: str, runs: list[Run], having: list[Run]) -> tuple[str, ...]:
+def _reasons(
+    row: str, protocol: str, runs: list[Run], having: list[Run], settings: int
+) -> tuple[str, ...]:
     """Why a cell's mean does not compare with the paper's; in the order of their weight."""
     if not runs:
         return ()
@@ -245,14 +238,27 @@ def _reasons(row: str, protocol: str, runs: list[Run], having: list[Run]) -> tup
         (fid.dims != 2048, f"{fid.dims}-dimensional features, not 2048"),
         (fid.images != 10_000, f"{fid.images:,} images on either side, not 10,000"),
         (fid.inception_git_blob != TTUR_BLOB_ID, "another Inception graph than TTUR's"),
-        (protocol != "table1", "samples not stretched, as Table 1's were"),
+        (protocol != _protocol_of(run), _PROTOCOL_REASONS[protocol]),
+        (0 < settings != SEARCHED, f"best of {settings} random settings, not of {SEARCHED}"),
         (len(runs) < len(having) and row != FLOOR, _left_out(runs, having)),
     )
     return tuple(text for holds, text in checks if holds)
 
 
+_PROTOCOL_REASONS = {
+    "plain": "samples not stretched, as Table 1's were",
+    "table1": "samples stretched, unlike the study's",
+}
+
+
+def _protocol_of(run: Run) -> str:
+    """The protocol of this row's paper: the GANs' study did not stretch samples."""
+    return "plain" if run.model in table1_runs.GANS else "table1"
+
+
 def _schedule_in_words(recipe: dict) -> str:
-    return " + ".join(f"{recipe[f'stage{stage}_epochs']}" for stage in (1, 2)) + " epochs"
+    stages = recipes.from_config(recipe).stages
+    return " + ".join(f"{recipe[f'stage{stage}_epochs']}" for stage in stages) + " epochs"
 
 
 def _left_out(runs: list[Run], having: list[Run]) -> str:

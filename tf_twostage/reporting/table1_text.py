@@ -30,7 +30,7 @@ def _cited() -> list[str]:
     rows = table1_values.CITED.items()
     lines = [_line(row, *(_paper(value) for value in values)) for row, values in rows]
     head = [_line("", *names), _line("---", *["---"] * len(names))]
-    return ["# Models that the paper cites, not reproduced here", "", *head, *lines]
+    return ["# Models of others, as the paper cites them", "", *head, *lines]
 
 
 def _one(table) -> str:
