@@ -11,7 +11,7 @@ from keras import ops
 
 from tf_twostage import files, keras_settings, recipes
 from tf_twostage.errors import InputError
-from tf_twostage.models import inference, inputs, networks
+from tf_twostage.models import inference, inputs, latent_networks, networks
 from tf_twostage.models.gaussian_vae import GaussianVAE
 from tf_twostage.models.inputs import as_float
 from tf_twostage.models.networks import Posterior
@@ -64,7 +64,7 @@ class TwoStageVAE:
             seed=seed,
         ).build_for(self.image_shape)
         keras.utils.set_random_seed(2 * seed + 1)
-        second = networks.second_stage(recipe)
+        second = latent_networks.second_stage(recipe)
         self.stage2 = GaussianVAE(
             *second, recipe.latent_dim, log_sd_x=recipe.stage2_log_sd, seed=seed
         ).build_for((recipe.latent_dim,))
