@@ -1,7 +1,7 @@
 """Layers of the networks: what is the same in every recipe, with its source.
 
 Sources are cited as in `recipes`: [F12] (caption of the paper's Figure 12), [code] (the authors'
-published TensorFlow 1 code).
+published TensorFlow 1 code), [WAE] (the public code of the WAE paper, its CelebA setting).
 """
 
 INFOGAN_FILTERS = (64, 128)  # [code] the encoder's convolutions; the decoder has them in reverse
@@ -21,3 +21,8 @@ WAE_KERNEL = 5  # [code] 5 x 5
 WAE_IMAGE = (64, 64, 3)  # [code] the only images that it takes
 
 BATCH_NORM_EPSILON = 1e-5  # [code]
+
+MMD_SCALES = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)  # [WAE] the kernels have C = scale * 2 kappa
+ADVERSARY_STDDEV = 0.01  # [WAE] WAE-GAN's adversary: normal kernels
+PRETRAIN_IMAGES = 256  # [WAE] of a step of the encoder's pretraining
+PRETRAIN_ENOUGH = 0.1  # [WAE] the gap of the moments below which it stops
