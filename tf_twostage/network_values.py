@@ -2,7 +2,8 @@
 
 Sources are cited as in `recipes`: [F12] (caption of the paper's Figure 12), [code] (the authors'
 published TensorFlow 1 code), [study] (the public code of the GAN study that the paper's Table 1
-takes its GANs from, google/compare_gan, first version).
+takes its GANs from, google/compare_gan, first version), [WAE] (the public code of the WAE paper,
+its CelebA setting).
 """
 
 INFOGAN_FILTERS = (64, 128)  # [code] the encoder's convolutions; the decoder has them in reverse
@@ -27,3 +28,7 @@ GAN_BATCH_NORM_EPSILON = 1e-3  # [study]
 BEGAN_CODE = 64  # [study] the bottleneck of BEGAN's discriminator
 SLOPE_FLOOR = 1e-4  # [study] a slope is sqrt(SLOPE_FLOOR + |gradient|^2)
 DRAGAN_SPREAD = 0.5  # [study] of the images' standard deviation, the width of DRAGAN's noise
+MMD_SCALES = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)  # [WAE] the kernels have C = scale * 2 kappa
+ADVERSARY_STDDEV = 0.01  # [WAE] WAE-GAN's adversary: normal kernels
+PRETRAIN_IMAGES = 256  # [WAE] of a step of the encoder's pretraining
+PRETRAIN_ENOUGH = 0.1  # [WAE] the gap of the moments below which it stops

@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from tf_twostage import recipes
-from tf_twostage.models import networks
+from tf_twostage.models import latent_networks
 from tf_twostage.models.gaussian_vae import (
     ActiveDimensions,
     GaussianVAE,
@@ -27,7 +27,7 @@ def recipe(**values):
 def latent_vae(**values):
     setting = recipe(**values)
     model = GaussianVAE(
-        *networks.second_stage(setting),
+        *latent_networks.second_stage(setting),
         setting.latent_dim,
         learn_gamma=setting.learn_gamma,
         likelihood=setting.likelihood,

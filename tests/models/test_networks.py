@@ -5,7 +5,7 @@ import pytest
 
 from tf_twostage import recipes
 from tf_twostage.errors import InputError
-from tf_twostage.models import networks
+from tf_twostage.models import latent_networks, networks
 from tf_twostage.models.gaussian_vae import GaussianVAE
 
 
@@ -94,7 +94,7 @@ def test_wae():
 def test_stage2_skip_concatenates_the_input():
     for skip, rows in ((False, 1024), (True, 1032)):
         recipe = recipes.get("paper", "mnist", 1000, latent_dim=8, stage2_skip=skip)
-        model = GaussianVAE(*networks.second_stage(recipe), 8).build_for((8,))
+        model = GaussianVAE(*latent_networks.second_stage(recipe), 8).build_for((8,))
         assert model.encoder.mean.kernel.shape == (rows, 8)
         assert model.decoder.mean.kernel.shape == (rows, 8)
 

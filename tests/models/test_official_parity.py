@@ -13,7 +13,7 @@ import pytest
 import tensorflow as tf
 
 from tf_twostage import recipes
-from tf_twostage.models import networks
+from tf_twostage.models import latent_networks, networks
 from tf_twostage.models.gaussian_vae import GaussianVAE, LossTerms
 
 HALF_LOG_2PI_ERROR = math.log(2 * math.pi) / 2 - 0.91893
@@ -30,7 +30,7 @@ def model(request):
     if request.param == 1:
         halves, shape = networks.first_stage(recipe, (28, 28, 1)), (28, 28, 1)
     else:
-        halves, shape = networks.second_stage(recipe), (64,)
+        halves, shape = latent_networks.second_stage(recipe), (64,)
     return GaussianVAE(*halves, recipe.latent_dim).build_for(shape)
 
 

@@ -186,11 +186,14 @@ class GaussianVAE(Trainable):
 
     def loss_terms(self, x, output: VAEOutput) -> LossTerms:
         """KL and reconstruction term of equation (2) for each example."""
+        kl = kl_divergence(output.mu_z, output.sd_z)
+        return LossTerms(kl, self.reconstruction_loss(x, output.x_hat))
+
+    def reconstruction_loss(self, x, x_hat):
+        """-log p(x|z) at the decoder mean x_hat, or the cross-entropy, [B]."""
         if self.likelihood == "bernoulli":
-            reconstruction = bernoulli_loss(x, output.x_hat)
-        else:
-            reconstruction = gaussian_loss(x, output.x_hat, self.log_sd_x)
-        return LossTerms(kl_divergence(output.mu_z, output.sd_z), reconstruction)
+            return bernoulli_loss(x, x_hat)
+        return gaussian_loss(x, x_hat, self.log_sd_x)
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         """Equation (2), mean over the batch, plus weight decay; updates the logged terms."""

@@ -1,7 +1,7 @@
-"""Encoders and decoders: InfoGAN (Table 1), ResNet (Figure 12), WAE; the second stage's MLP.
+"""Encoders and decoders of images: InfoGAN (Table 1), ResNet (Figure 12), WAE.
 
-An encoder maps data [B, ...] to `Posterior(mean, stddev)`, each [B, kappa]. A decoder maps latents
-[B, kappa] to the decoder mean x_hat: images in 0..1, or, in the second stage, latents z_hat.
+An encoder maps images [B, H, W, C] in 0..1 to `Posterior(mean, stddev)`, each [B, kappa]; where it
+is deterministic, stddev is 0. A decoder maps latents [B, kappa] to the decoder mean x_hat: images.
 """
 
 import math
@@ -47,6 +47,7 @@ class Context(NamedTuple):
     batch_norm_decay: float = recipes.BATCH_NORM_DECAY
     synchronized: bool = False
     batch_norm_epsilon: float = sizes.BATCH_NORM_EPSILON
+    deterministic: bool = False  # the encoder gives a mean alone
 
     def kernel(self, stddev: float | None = None, truncated: bool = False) -> dict:
         """Keyword arguments of a layer with a kernel: its initialiser and its weight decay.
@@ -71,17 +72,24 @@ class Context(NamedTuple):
         return ZeroDebiasedBatchNormalization(**self.norm_values())
 
 
+def point(mean) -> Posterior:
+    """The posterior of a deterministic encoder: its stddev is exactly 0."""
+    return Posterior(mean, ops.zeros_like(mean))
+
+
 class HeadedEncoder(keras.Model):
     """`body`, then two dense heads: the mean and the logarithm of the standard deviation."""
 
-    def __init__(self, body: keras.Sequential, latent_dim: int, kernel: dict, **kwargs):
+    def __init__(self, body: keras.Sequential, latent_dim: int, context: Context, **kwargs):
         super().__init__(**kwargs)
         self.body = body
-        self.mean = Dense(latent_dim, **kernel)
-        self.log_stddev = Dense(latent_dim, **kernel)
+        self.mean = Dense(latent_dim, **context.kernel())
+        self.log_stddev = None if context.deterministic else Dense(latent_dim, **context.kernel())
 
     def call(self, x, training=False):
         hidden = self.body(x, training=training)
+        if self.log_stddev is None:
+            return point(self.mean(hidden))
         return Posterior(self.mean(hidden), ops.exp(self.log_stddev(hidden)))
 
 
@@ -97,10 +105,15 @@ class ImageDecoder(keras.Model):
 
 
 class InfoGANEncoder(keras.Model):
-    """conv 64 -> conv 128 -> dense 1024 -> dense 2 kappa, all spectrally normalised."""
+    """conv 64 -> conv 128 -> dense 1024 -> dense 2 kappa, all spectrally normalised.
+
+    The last layer has kappa units where the encoder is deterministic.
+    """
 
     def __init__(self, latent_dim: int, context: Context, **kwargs):
         super().__init__(**kwargs)
+        self.deterministic = context.deterministic
+        outputs = latent_dim if self.deterministic else 2 * latent_dim
         (first, second), kernel = sizes.INFOGAN_FILTERS, sizes.INFOGAN_KERNEL
         conv = context.kernel(sizes.INITIAL_STDDEV, truncated=True)
         dense = context.kernel(sizes.INITIAL_STDDEV)
@@ -115,12 +128,15 @@ class InfoGANEncoder(keras.Model):
                 SpectralDense(sizes.INFOGAN_UNITS, **dense, name="dense3"),
                 context.norm(),
                 keras.layers.LeakyReLU(sizes.LEAKY_RELU_SLOPE),
-                SpectralDense(2 * latent_dim, **dense, name="dense4"),
+                SpectralDense(outputs, **dense, name="dense4"),
             ]
         )
 
     def call(self, x, training=False):
-        mean, raw = ops.split(self.body(x, training=training), 2, axis=-1)
+        outputs = self.body(x, training=training)
+        if self.deterministic:
+            return point(outputs)
+        mean, raw = ops.split(outputs, 2, axis=-1)
         return Posterior(mean, sizes.SD_FLOOR + ops.softplus(raw))
 
 
@@ -182,7 +198,7 @@ class ResNetEncoder(HeadedEncoder):
         layers += [
             DenseResidualBlock(sizes.RESNET_UNITS, kernel) for _ in range(recipe.resnet_blocks)
         ]
-        super().__init__(keras.Sequential(layers), latent_dim, kernel, **kwargs)
+        super().__init__(keras.Sequential(layers), latent_dim, context, **kwargs)
 
 
 class ResNetDecoder(ImageDecoder):
@@ -234,7 +250,7 @@ class WAEEncoder(HeadedEncoder):
                 keras.layers.ReLU(),
             ]
         body = keras.Sequential([*layers, keras.layers.Flatten()])
-        super().__init__(body, latent_dim, kernel, **kwargs)
+        super().__init__(body, latent_dim, context, **kwargs)
 
 
 class WAEDecoder(ImageDecoder):
@@ -258,52 +274,20 @@ class WAEDecoder(ImageDecoder):
         super().__init__(keras.Sequential(layers), **kwargs)
 
 
-class HiddenLayers(keras.Sequential):
-    """The second stage's dense layers; with `skip` the input is put before their output."""
-
-    def __init__(self, layers: list, skip: bool, **kwargs):
-        super().__init__(layers, **kwargs)
-        self.skip = skip
-
-    def call(self, inputs, training=False):
-        hidden = super().call(inputs, training=training)
-        return ops.concatenate([inputs, hidden], axis=-1) if self.skip else hidden
-
-
-def _hidden_layers(recipe: recipes.Recipe, kernel: dict) -> HiddenLayers:
-    width, depth = recipe.stage2_width, recipe.stage2_depth
-    layers = [Dense(width, activation="relu", **kernel) for _ in range(depth)]
-    return HiddenLayers(layers, recipe.stage2_skip)
-
-
-class LatentEncoder(HeadedEncoder):
-    """Second stage, q(u|z): the recipe's hidden layers, heads mu_u and log sd_u."""
-
-    def __init__(self, recipe: recipes.Recipe, context: Context, **kwargs):
-        kernel = context.kernel()
-        body = _hidden_layers(recipe, kernel)
-        super().__init__(body, recipe.latent_dim, kernel, **kwargs)
-
-
-class LatentDecoder(keras.Model):
-    """Second stage, the mean z_hat of p(z|u): the recipe's hidden layers, one linear head."""
-
-    def __init__(self, recipe: recipes.Recipe, context: Context, **kwargs):
-        super().__init__(**kwargs)
-        kernel = context.kernel()
-        self.body = _hidden_layers(recipe, kernel)
-        self.mean = Dense(recipe.latent_dim, **kernel)
-
-    def call(self, u, training=False):
-        return self.mean(self.body(u, training=training))
-
-
 def first_stage(
-    recipe: recipes.Recipe, image_shape: tuple[int, int, int], synchronized: bool = False
+    recipe: recipes.Recipe,
+    image_shape: tuple[int, int, int],
+    synchronized: bool = False,
+    deterministic: bool = False,
 ) -> Network:
     """Unbuilt encoder and decoder of stage 1 for images [H, W, C] in 0..1."""
     shapes.check_image_shape(recipe.network, tuple(image_shape))
-    context = Context(recipe.weight_decay, recipe.batch_norm_decay, synchronized)
+    context = Context(
+        recipe.weight_decay,
+        recipe.batch_norm_decay,
+        synchronized=synchronized,
+        deterministic=deterministic,
+    )
     if recipe.network == "infogan":
         return Network(
             InfoGANEncoder(recipe.latent_dim, context), InfoGANDecoder(image_shape, context)
@@ -314,9 +298,3 @@ def first_stage(
             ResNetDecoder(image_shape, recipe, context),
         )
     return Network(WAEEncoder(recipe.latent_dim, context), WAEDecoder(image_shape[-1], context))
-
-
-def second_stage(recipe: recipes.Recipe) -> Network:
-    """Unbuilt encoder and decoder of stage 2 for latents z [kappa]."""
-    context = Context(recipe.weight_decay)
-    return Network(LatentEncoder(recipe, context), LatentDecoder(recipe, context))

@@ -1,6 +1,7 @@
 """What all models that `fit_stage` trains have in common."""
 
 import keras
+import tensorflow as tf
 from keras import ops
 
 
@@ -32,6 +33,11 @@ class Trainable(keras.Model):
         do that too, but keeps one list for all replicas: the second would count the first's loss.)
         """
         return sum(map(self._aggregate_additional_loss, [objective, *self.losses]))
+
+    def track_loss(self, loss) -> None:
+        """Logs a loss that `total_loss` gave, for a `train_step` of one's own."""
+        replicas = tf.distribute.get_strategy().num_replicas_in_sync
+        self._loss_tracker.update_state(replicas * loss)
 
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
         """The logs of a step."""

@@ -7,7 +7,7 @@ import numpy as np
 
 from tf_twostage import keras_settings, recipes
 from tf_twostage.errors import InputError
-from tf_twostage.models import inputs, networks
+from tf_twostage.models import inputs, latent_networks, networks
 from tf_twostage.models.ablations import Autoencoder, JointVAE
 from tf_twostage.models.gaussian_vae import GaussianVAE
 from tf_twostage.models.latent_model import LatentModel, normal
@@ -45,10 +45,10 @@ class TwoStageVAE(LatentModel):
         predict: Callable | None = None,
     ):
         super().__init__(recipe, image_shape, predict)
-        plain = recipe.model == "autoencoder"
+        plain = recipe.model == "autoencoder"  # its encoder is deterministic
         # Each stage draws its initial weights from a seed of its own, whatever else was built.
         keras.utils.set_random_seed(2 * seed)
-        first = networks.first_stage(recipe, self.image_shape, synchronized)
+        first = networks.first_stage(recipe, self.image_shape, synchronized, plain)
         self.stage1 = (Autoencoder if plain else GaussianVAE)(
             *first,
             recipe.latent_dim,
@@ -57,7 +57,7 @@ class TwoStageVAE(LatentModel):
             seed=seed,
         ).build_for(self.image_shape)
         keras.utils.set_random_seed(2 * seed + 1)
-        second = networks.second_stage(recipe)
+        second = latent_networks.second_stage(recipe)
         self.stage2 = GaussianVAE(
             *second, recipe.latent_dim, log_sd_x=recipe.stage2_log_sd, seed=seed
         ).build_for((recipe.latent_dim,))
