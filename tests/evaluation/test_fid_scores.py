@@ -9,6 +9,7 @@ from fid_graph import SmallInception
 import fid
 from tf_twostage.errors import InputError
 from tf_twostage.evaluation import fid_scores, fid_spec
+from tf_twostage.evaluation.fid_scores import FidMeter
 from tf_twostage.evaluation.fid_spec import FidSpec
 
 COUNT = 80  # images on either side, as many as the data set holds out and more than 64 dims
@@ -35,7 +36,7 @@ def stretched(images):
 
 @pytest.mark.filterwarnings("ignore:the Inception graph")
 def test_fids_against_plain_numpy(model, dataset, spec):
-    found = fid_scores.measure(model, dataset, spec, seed=3)
+    found = fid_scores.measure(model, FidMeter(dataset, spec), seed=3)
     real = np.random.default_rng(0).choice(len(dataset.test), COUNT, replace=False)
     real_images = dataset.test[np.sort(real)]
     for stage in (1, 2):
@@ -52,7 +53,7 @@ def test_fids_against_plain_numpy(model, dataset, spec):
 
 @pytest.mark.filterwarnings("ignore:the Inception graph")
 def test_real_images_are_measured_once_and_samples_made_once(model, dataset, spec, monkeypatch):
-    first = fid_scores.measure(model, dataset, spec, seed=3)
+    first = fid_scores.measure(model, FidMeter(dataset, spec), seed=3)
     decoded, measured = [], []
     decode, stream = model.decode, fid.Inception.stream
 
@@ -63,7 +64,7 @@ def test_real_images_are_measured_once_and_samples_made_once(model, dataset, spe
 
     monkeypatch.setattr(model, "decode", lambda z: decoded.append(len(z)) or decode(z))
     monkeypatch.setattr(fid.Inception, "stream", counting)
-    assert fid_scores.measure(model, dataset, spec, seed=3) == first
+    assert fid_scores.measure(model, FidMeter(dataset, spec), seed=3) == first
     assert decoded == 3 * [COUNT]  # reconstructions, samples of either stage
     assert measured == 3 * [2 * COUNT]  # under two protocols; real ones come from the cache
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from tf_twostage.evaluation import scores
-from tf_twostage.models.two_stage import as_float
+from tf_twostage.evaluation import near_duplicates, scores
+from tf_twostage.models.inputs import as_float
 
 
 def test_reconstruction_mse_by_hand(model, dataset):
@@ -13,8 +13,42 @@ def test_reconstruction_mse_by_hand(model, dataset):
     assert scores.reconstruction_mse(model, images, 5) == pytest.approx(expected, rel=1e-5)
 
 
-def test_sample_distances_have_a_floor_and_a_factor(model, dataset):
-    found = scores.sample_distances(model, dataset, seed=0)
-    assert found.factor == pytest.approx(found.stage1 / found.stage2)
-    assert found.images == len(dataset.test)
-    assert found.train_vs_test < found.stage1  # noise against noise, not against blobs
+@pytest.fixture(scope="module")
+def found(model, dataset):
+    return scores.evaluate(model, dataset, np.array([0.01, 1, 1, 0.05]), seed=0)
+
+
+def test_sample_distances_have_a_floor_and_a_factor(found, dataset):
+    distances = found.sliced_wasserstein
+    assert distances.factor == pytest.approx(distances.stage1 / distances.stage2)
+    assert distances.images == len(dataset.test)
+    assert distances.train_vs_test < distances.stage1  # noise against noise, not against blobs
+
+
+def test_an_untrained_decoder_makes_near_duplicates_and_noise_has_few(found):
+    duplicates = found.near_duplicates
+    assert duplicates.stage1 == duplicates.stage2 == 1.0
+    assert duplicates.train < 0.1
+
+
+def test_the_rest_by_hand(found):
+    assert found.encoding.active_dimensions == 2
+    assert found.gamma == 1.0
+
+
+def test_nearest_distances_by_brute_force():
+    images = np.random.default_rng(0).random((20, 3, 3, 1)).astype(np.float32)
+    rows = images.reshape(20, -1).astype(np.float64)
+    expected = [
+        min(np.linalg.norm(rows[i] - rows[j]) for j in range(20) if j != i) for i in range(20)
+    ]
+    np.testing.assert_allclose(near_duplicates.nearest_distances(images), expected, rtol=1e-9)
+
+
+def test_copies_are_near_duplicates_and_fresh_draws_are_as_many_as_real_ones():
+    rng = np.random.default_rng(1)
+    real, other = rng.random((2, 400, 8)), rng.random((400, 8))
+    copies = np.concatenate([other[:100], other[:100], other[200:]])  # half of them are pairs
+    fresh, copied = near_duplicates.shares(real[0], real[1], copies)
+    assert fresh < 0.04
+    assert 0.5 <= copied < 0.54

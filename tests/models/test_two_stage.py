@@ -11,7 +11,6 @@ import tensorflow as tf
 from tf_twostage import keras_settings, recipes
 from tf_twostage.errors import InputError
 from tf_twostage.evaluation import diagnostics
-from tf_twostage.models import two_stage
 from tf_twostage.models.two_stage import TwoStageVAE
 from tf_twostage.run_folder import RunFolder
 
@@ -164,4 +163,4 @@ def test_tf32_is_off():
 
 def test_as_float_of_a_dataset_is_exact():
     x = np.arange(256, dtype=np.uint8)
-    np.testing.assert_array_equal(two_stage.as_float(x), np.arange(256, dtype="float32") / 255)
+    np.testing.assert_array_equal(inputs.as_float(x), np.arange(256, dtype="float32") / 255)

@@ -54,7 +54,7 @@ def legend(figure):
 def test_losses_show_both_terms_of_both_stages(tmp_path, drawn):
     plots.save_losses(tmp_path / "losses.png", {1: log(12), 2: log(4)})
     kl1, kl2, reconstruction1, reconstruction2 = drawn[0].axes
-    assert legend(drawn[0]) == ["KL divergence", "reconstruction, -log p", "learning rate halved"]
+    assert legend(drawn[0]) == ["KL divergence", "reconstruction, -log p", "learning rate lowered"]
     curve = reconstruction1.lines[0]
     np.testing.assert_allclose(curve.get_ydata(), log(12)["reconstruction"])
     np.testing.assert_allclose(kl2.lines[0].get_ydata(), log(4)["kl"])

@@ -15,7 +15,7 @@ from tf_twostage.data import batches
 from tf_twostage.errors import InputError
 from tf_twostage.models.two_stage import TwoStageVAE
 from tf_twostage.run_folder import RunFolder
-from tf_twostage.training import fit
+from tf_twostage.training import fit, optimizers
 from tf_twostage.training.callbacks import DivergedError
 from tf_twostage.training.checkpoint import Checkpoint
 from tf_twostage.training.devices import Devices
@@ -46,7 +46,8 @@ def test_a_users_keras_settings_do_not_change_training(tmp_path):
 def test_first_adam_step_has_tf1s_epsilon():
     """One step of Adam moves a weight by rate * g / (|g| + eps / sqrt(1 - beta_2))."""
     variable = keras.Variable(np.zeros(3, "float32"))
-    optimizer = fit.optimizer(RECIPE, recipes.Schedule(1, 1, 0.5), 10)
+    recipe = dataclasses.replace(RECIPE, learning_rate=0.5)
+    optimizer = optimizers.of(recipe, 1, 10)["optimizer"]
     optimizer.build([variable])
     gradient = np.array([1e-7, -1e-6, 3.0])
     optimizer.apply([keras.ops.convert_to_tensor(gradient, "float32")], [variable])
@@ -56,12 +57,25 @@ def test_first_adam_step_has_tf1s_epsilon():
 
 
 def test_rate_at_the_boundaries_of_the_schedule():
-    optimizer = fit.optimizer(RECIPE, recipes.Schedule(400, 150, 1e-4), 600)
+    optimizer = optimizers.of(recipes.get("paper", "mnist", 60_000), 1, 600)["optimizer"]
     rates = {}
     for step in (0, 150 * 600 - 1, 150 * 600, 300 * 600 - 1, 300 * 600):
         optimizer.iterations.assign(step)
         rates[step] = float(optimizer.learning_rate)
     assert list(rates.values()) == pytest.approx([1e-4, 1e-4, 5e-5, 5e-5, 2.5e-5])
+
+
+def test_rates_of_a_wae_at_their_drops():
+    """Halved at epoch 30, divided by five at 50; the adversary's own rate likewise."""
+    recipe = recipes.get("suggested", "celeba", 162_770, model="wae_gan")
+    for name, first in (("optimizer", 3e-4), ("adversary_optimizer", 1e-3)):
+        optimizer = optimizers.of(recipe, 1, 10)[name]
+        rates = []
+        for step in (0, 299, 300, 499, 500):
+            optimizer.iterations.assign(step)
+            rates.append(float(optimizer.learning_rate))
+        expected = [first, first, first / 2, first / 2, first / 10]
+        assert rates == pytest.approx(expected)
 
 
 def test_the_log_holds_every_epoch_and_its_own_rate(tmp_path):

@@ -121,6 +121,11 @@ def text(value, missing: str = NOT_MEASURED) -> str:
     return str(value)
 
 
+def percent(value) -> str:
+    """A share 0..1, for the eye."""
+    return f"{value:.1%}" if is_number(value) else NOT_MEASURED
+
+
 def durations(seconds: dict) -> str:
     parts = [
         f"{name} {int(value) // 3600}:{int(value) // 60 % 60:02}:{int(value) % 60:02}"
