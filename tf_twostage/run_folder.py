@@ -188,6 +188,8 @@ def _today(config: dict) -> dict:
     """A config.json of this version or a former one, with today's names."""
     parts = {key: config.get(key) for key in ("recipe", "overrides")}
     known = {key: recipes.renamed(part) for key, part in parts.items() if isinstance(part, dict)}
+    if "recipe" in known:  # former versions had one model only
+        known["recipe"] = {"model": "two_stage"} | known["recipe"]
     return config | known
 
 

@@ -11,6 +11,7 @@ import tensorflow as tf
 from tf_twostage import keras_settings, recipes
 from tf_twostage.errors import InputError
 from tf_twostage.evaluation import diagnostics
+from tf_twostage.models import inputs
 from tf_twostage.models.two_stage import TwoStageVAE
 from tf_twostage.run_folder import RunFolder
 

@@ -10,8 +10,8 @@ import pytest
 from fid import TTUR_BLOB_ID
 from tf_twostage import recipes, table1_values
 from tf_twostage.errors import InputError
-from tf_twostage.metrics import FidScores
-from tf_twostage.reporting import table1
+from tf_twostage.metrics import BestFid, FidScores
+from tf_twostage.reporting import table1, table1_runs
 
 
 def write_run(folder, dataset="mnist", trial=0, fids=None, **changes):
@@ -19,7 +19,8 @@ def write_run(folder, dataset="mnist", trial=0, fids=None, **changes):
     overrides = changes.pop("overrides", {})
     name = changes.pop("recipe", "paper")
     train = changes.pop("train", table1_values.TRAIN_IMAGES.get(dataset, 100))
-    recipe = recipes.get(name, dataset, train, **recipes.renamed(overrides))
+    model, search = changes.pop("model", "two_stage"), changes.pop("search", None)
+    recipe = recipes.get(name, dataset, train, model=model, **recipes.renamed(overrides))
     both = fids or {"stage1": 50.0 + trial, "stage2": 12.0 + trial}
     protocols = {"plain": {k: v + 100 for k, v in both.items()}, "table1": both}
     fid = FidScores("plain", 2048, TTUR_BLOB_ID, False, 10_000, 1.5, protocols)
@@ -33,12 +34,13 @@ def write_run(folder, dataset="mnist", trial=0, fids=None, **changes):
         "overrides": overrides,
         "dataset": {"name": dataset, "train": train, "test": 10_000, "version": "1"},
         "seed": trial,
+        "search": search,
         "environment": {"git_commit": "abc"},
     }
     stages = [1, 2] if "stage2" in both else [1]
     (run / "config.json").write_text(json.dumps(config))
     (run / "metrics.json").write_text(json.dumps({"stages": stages, "fid": fid}))
-    for stage in stages:
+    for stage in recipe.stages[: len(stages)]:
         epochs = range(1, recipe.schedule(stage).epochs + 1)
         (run / f"stage{stage}.csv").write_text("epoch\n" + "".join(f"{e}\n" for e in epochs))
     return run
@@ -67,7 +69,7 @@ def test_rows_come_from_the_right_runs(tmp_path):
     write_run(tmp_path, fids={"stage1": 6.0, "stage2": 1.0}, overrides={"gamma": "fixed"})
     write_run(tmp_path, fids={"stage1": 7.0}, overrides={"likelihood": "bernoulli"})
     table = one_table(tmp_path)
-    means = {row: table.cell(row, "mnist", "table1").mean for row in table1.ROWS}
+    means = {row: table.cell(row, "mnist", "table1").mean for row in table1_runs.ALWAYS}
     assert means == {
         "VAE (fixed γ)": 6.0,
         "VAE (learned γ)": 5.0,
@@ -176,3 +178,66 @@ def test_unfinished_and_damaged_runs_are_passed_over(tmp_path):
         table1.rebuild(tmp_path)
     with pytest.raises(InputError, match="is no folder"):
         table1.rebuild(tmp_path / "none")
+
+
+GAN_NAMES = list(table1_runs.GANS)
+
+
+def write_gan(folder, model="ns_gan", best=None, **changes):
+    """A finished trial of a GAN by its authors' setting; `best` is its best checkpoint's FID."""
+    fids = changes.pop("fids", {"stage1": 30.0})
+    row = best and BestFid(5, 3, {"table1": best, "plain": best + 100})
+    return write_run(folder, model=model, recipe="suggested", fids=fids, best=row, **changes)
+
+
+def test_a_gan_has_its_best_checkpoint_and_its_last_one(tmp_path):
+    write_gan(tmp_path, best=25.0)
+    write_run(tmp_path)
+    table = one_table(tmp_path)  # one table with the VAEs of the paper's recipe
+    assert table.recipe == "paper, suggested"
+    assert table.cell("NS GAN", "mnist", "table1").mean == 25.0
+    assert table.cell("NS GAN, last checkpoint", "mnist", "table1").mean == 30.0
+    assert table.cell("2-Stage VAE", "mnist", "table1").mean == 12.0
+    rows = {cell.row for cell in table.cells}
+    assert "WGAN" not in rows  # what nobody measured has no row
+    assert "Best GAN, default" not in rows  # as one of seven
+    assert table.cell("NS GAN", "mnist", "plain").comparable  # the study did not stretch
+    assert not table.cell("NS GAN", "mnist", "table1").comparable
+
+
+def test_the_best_gan_is_the_lowest_mean_where_all_seven_are_there(tmp_path):
+    for place, model in enumerate(GAN_NAMES):
+        for trial in (0, 1):
+            write_gan(tmp_path, model, best=20.0 + 2 * abs(place - 3) + trial, trial=trial)
+    write_gan(tmp_path, "wgan", dataset="celeba")
+    table = one_table(tmp_path)
+    cell = table.cell("Best GAN, default", "mnist", "plain")
+    assert (cell.mean, cell.paper) == (120.5, (10, None))
+    assert "wgan/" in cell.runs[0]
+    assert table.cell("Best GAN, default", "celeba", "plain").mean is None
+
+
+def test_a_searched_row_is_the_best_setting_and_says_of_how_many(tmp_path):
+    for number, best in enumerate((40.0, 20.0, 30.0)):
+        overrides = {"learning_rate": (2e-4, 3e-4, 4e-4)[number]}
+        write_gan(tmp_path, best=best, overrides=overrides, search=number)
+    write_gan(tmp_path, best=22.0, overrides={"learning_rate": 3e-4}, search=1, trial=1)
+    table = one_table(tmp_path)
+    cell = table.cell("NS GAN, tuned", "mnist", "table1")
+    assert (cell.mean, cell.trials, cell.paper) == (21.0, 2, (6.8, 0.5))
+    assert any("best of 3 random settings, not of 100" in reason for reason in cell.reasons)
+    assert "NS GAN" not in {cell.row for cell in table.cells}
+
+
+def test_ablations_and_waes_have_rows_of_their_own(tmp_path):
+    write_run(tmp_path, model="autoencoder", fids={"stage1": 90.0, "stage2": 45.0})
+    write_run(tmp_path, model="joint", fids={"stage1": 95.0, "stage2": 50.0})
+    write_run(tmp_path, model="wae_mmd", recipe="suggested", fids={"stage1": 110.0})
+    table = one_table(tmp_path)
+    means = {row: table.cell(row, "mnist", "table1").mean for row in {c.row for c in table.cells}}
+    assert means["Autoencoder + stage 2"] == 45.0
+    assert means["both stages trained jointly"] == 50.0
+    assert means["VAE (learned γ)"] is None
+    wae = table.cell("WAE-MMD", "mnist", "table1")
+    assert (wae.mean, wae.paper) == (110.0, (115.0, 1.1))
+    assert table.cell("both stages trained jointly", "mnist", "table1").full_schedule

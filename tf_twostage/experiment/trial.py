@@ -127,7 +127,7 @@ class Trial:
         return {
             "recipe": dataclasses.asdict(self.recipe),
             "overrides": self.plan.setting.changes,
-            "search": self.plan.setting.search,
+            **({} if self.plan.setting.search is None else {"search": self.plan.setting.search}),
             "dataset": {
                 "name": self.dataset.name,
                 "version": self.dataset.version,

@@ -92,7 +92,7 @@ def _page(folder: RunFolder) -> str:
     known, curves, diagnostics = _captions(parts)
     body = [
         f"<h1>{page.escape(title)}</h1>",
-        page.section("What was run", _run_table(config)),
+        page.section("What was run", _run_table(config, parts)),
         page.section("Numbers", numbers.table(metrics, recipe)),
         page.section("Images", page.pictures(pictures, known, page.others(pictures, known))),
         page.section("Training", _log_table(folder, recipe), page.pictures(plots, curves)),
@@ -128,14 +128,18 @@ def _captions(parts: Parts) -> tuple[dict, dict, dict]:
     return known, curves, DIAGNOSTICS if parts.encoder else {}
 
 
-def _run_table(config: dict) -> str:
+def _run_table(config: dict, parts: Parts) -> str:
     if not config:
         return page.missing("There is no readable config.json: what was run is not known.")
     argv = page.at(config, "environment.argv")
     command = shlex.join(map(str, argv)) if isinstance(argv, list) else page.text(argv)
     overrides = page.flatten(config.get("overrides"))
     changed = ", ".join(f"{key} = {page.text(value)}" for key, value in overrides.items())
-    rows = [(name, page.text(page.at(config, path))) for name, path in RUN_ROWS]
+    rows = [
+        (name, page.text(page.at(config, path)))
+        for name, path in RUN_ROWS
+        if parts.two_stages or not path.startswith("recipe.") or page.at(config, path) is not None
+    ]
     return page.table(
         (), [("command", command), *rows, ("changed from the recipe", changed or "nothing")]
     )
