@@ -203,11 +203,7 @@ class WAEGAN(WAE):
 
     def __init__(self, encoder: keras.Model, decoder: keras.Model, recipe, **kwargs):
         super().__init__(encoder, decoder, recipe, **kwargs)
-        kernel = networks.Context().kernel(sizes.ADVERSARY_STDDEV)
-        width, depth = recipe.adversary_width, recipe.adversary_depth
-        hidden = [Dense(width, activation="relu", **kernel) for _ in range(depth)]
-        self.adversary = keras.Sequential([*hidden, Dense(1, **kernel)])
-        self.adversary.build((None, recipe.latent_dim))
+        self.adversary = _adversary(recipe)
         self.adversary_metric = keras.metrics.Mean(name="adversary")
 
     @property
@@ -264,10 +260,25 @@ class WAEGAN(WAE):
         return [*self.encoder.trainable_variables, *self.decoder.trainable_variables]
 
 
+def _adversary(recipe) -> keras.Sequential:
+    """Dense layers with relu, then a logit: [B, kappa] -> [B, 1]."""
+
+    def dense(units, activation=None):
+        # An initialiser gives all its layers the same numbers, so each layer has its own.
+        return Dense(units, activation, **networks.Context().kernel(sizes.ADVERSARY_STDDEV))
+
+    hidden = [dense(recipe.adversary_width, "relu") for _ in range(recipe.adversary_depth)]
+    adversary = keras.Sequential([*hidden, dense(1)])
+    adversary.build((None, recipe.latent_dim))
+    return adversary
+
+
 def _of_all_replicas(values):
     """The rows [b, ...] of all replicas: [B, ...]. Gradients go back to where they come from."""
     context = tf.distribute.get_replica_context()
-    return values if context.num_replicas_in_sync == 1 else context.all_gather(values, axis=0)
+    if context.num_replicas_in_sync == 1:
+        return values
+    return tf.ensure_shape(context.all_gather(values, axis=0), (None, *values.shape[1:]))
 
 
 def build(recipe, image_shape: tuple[int, int, int], synchronized: bool = False) -> WAE:
