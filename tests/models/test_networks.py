@@ -7,6 +7,7 @@ from tf_twostage import recipes
 from tf_twostage.errors import InputError
 from tf_twostage.models import latent_networks, networks
 from tf_twostage.models.gaussian_vae import GaussianVAE
+from tf_twostage.models.two_stage import TwoStageVAE
 
 
 def build(network, shape, name="paper", dataset="mnist", **values):
@@ -111,3 +112,29 @@ def test_stage2_skip_concatenates_the_input():
 def test_sides_a_network_does_not_take(network, shape, message):
     with pytest.raises(InputError, match=message):
         build(network, shape)
+
+
+@pytest.mark.parametrize("network", ["infogan", "resnet", "wae"])
+def test_no_two_layers_start_with_the_same_numbers(network):
+    recipe = recipes.get("quick", "mnist", 1000, network=network, resnet_channels=2)
+    shape = (64, 64, 3) if network == "wae" else (8, 8, 1)
+    halves = networks.first_stage(recipe, shape)
+    model = GaussianVAE(*halves, recipe.latent_dim).build_for(shape)
+    starts = [
+        tuple(np.ravel(variable)[:3] / np.std(variable))
+        for variable in model.trainable_variables
+        if variable.name == "kernel"
+    ]
+    assert len(starts) >= 8
+    assert len({np.round(start, 3) for [start, *_] in starts}) == len(starts)
+
+
+def test_a_seed_fixes_the_first_weights():
+    recipe = recipes.get("quick", "mnist", 1000)
+    first, again, other = (
+        TwoStageVAE(recipe, (8, 8, 1), seed).stage1.weights for seed in (1, 1, 2)
+    )
+    for a, b, c in zip(first, again, other, strict=True):
+        np.testing.assert_array_equal(a, b)
+        if a.name == "kernel":
+            assert not np.array_equal(a, c)

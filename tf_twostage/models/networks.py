@@ -53,10 +53,12 @@ class Context(NamedTuple):
         """Keyword arguments of a layer with a kernel: its initialiser and its weight decay.
 
         Without `stddev` the initialiser is Glorot's uniform one, the default of TF1's layers and
-        of Keras.
+        of Keras. Layers may share the result: each gets numbers of its own. (Without a generator
+        as its seed, Keras' initialiser gives the same numbers to all.)
         """
         kind = keras.initializers.TruncatedNormal if truncated else keras.initializers.RandomNormal
-        initializer = "glorot_uniform" if stddev is None else kind(stddev=stddev)
+        seed = keras.random.SeedGenerator()
+        initializer = "glorot_uniform" if stddev is None else kind(stddev=stddev, seed=seed)
         decay = WeightDecay(self.weight_decay) if self.weight_decay else None
         return {"kernel_initializer": initializer, "kernel_regularizer": decay}
 
