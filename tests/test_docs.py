@@ -38,7 +38,7 @@ def mapped() -> set[str]:
         if len(cells) == 5 and ".py`" in cells[2]:
             wing = cells[1].strip("`") or wing
             folder = "" if wing == "root" else wing
-            found |= {folder + name for name in re.findall(r"`(\w+\.py)`", cells[2])}
+            found |= {folder + name for name in re.findall(r"`([\w/]+\.py)`", cells[2])}
     return found
 
 
