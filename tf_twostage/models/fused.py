@@ -50,7 +50,10 @@ def batch_norm(x, scale, offset, epsilon: float):
     """
     if FUSED and len(x.shape) in (2, 4) and x.dtype == "float32":
         return _batch_norm(x, scale, offset, epsilon)
-    mean, variance = ops.moments(x, tuple(range(len(x.shape) - 1)))
+    axes = tuple(range(len(x.shape) - 1))
+    mean = ops.mean(x, axes)
+    # Not of `ops.moments`: it holds the mean constant here, and second derivatives come out wrong.
+    variance = ops.mean(ops.square(x - mean), axes)
     y = ops.batch_normalization(x, mean, variance, -1, offset, scale, epsilon)
     return y, ops.stop_gradient(mean), ops.stop_gradient(variance)
 
