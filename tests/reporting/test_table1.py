@@ -236,8 +236,8 @@ def test_ablations_and_waes_have_rows_of_their_own(tmp_path):
     table = one_table(tmp_path)
     means = {row: table.cell(row, "mnist", "table1").mean for row in {c.row for c in table.cells}}
     assert means["Autoencoder + stage 2"] == 45.0
-    assert means["both stages trained jointly"] == 50.0
+    assert means["Both stages trained jointly"] == 50.0
     assert means["VAE (learned γ)"] is None
     wae = table.cell("WAE-MMD", "mnist", "table1")
     assert (wae.mean, wae.paper) == (110.0, (115.0, 1.1))
-    assert table.cell("both stages trained jointly", "mnist", "table1").full_schedule
+    assert table.cell("Both stages trained jointly", "mnist", "table1").full_schedule

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from tf_twostage import metrics as metrics_record
 from tf_twostage import recipes
 from tf_twostage.recipes import gan, vae
-from tf_twostage.reporting import page
+from tf_twostage.reporting import page, table1_runs
 
 NO_METRICS = "There is no readable metrics.json: this run has not been evaluated."
 NO_STAGE2 = "stage 2 is not trained"
@@ -29,6 +29,8 @@ TERMS = {  # a term of the loss of a GAN or WAE -> what it does
     "penalty": "falls toward 0, or levels",
 }
 
+TITLES = table1_runs.GANS | table1_runs.WAES | table1_runs.ABLATIONS
+
 Row = tuple[str, str, str]  # what, measured, what to expect; not yet escaped
 
 
@@ -47,7 +49,7 @@ class Parts(NamedTuple):
         model = recipe.get("model")
         model = model if model in recipes.MODELS else "two_stage"
         return cls(
-            title="Two-stage VAE" if model == "two_stage" else model,
+            title=TITLES.get(model, "Two-stage VAE"),
             encoder=model not in gan.MODELS,
             two_stages=model in vae.MODELS,
             kl=model in ("two_stage", "joint"),

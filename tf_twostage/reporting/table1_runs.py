@@ -21,7 +21,7 @@ GANS = {
 }
 TUNED = "{}, tuned"  # the best setting of a search, its best checkpoint
 LAST = "{}, last checkpoint"
-ABLATIONS = {"autoencoder": "Autoencoder + stage 2", "joint": "both stages trained jointly"}
+ABLATIONS = {"autoencoder": "Autoencoder + stage 2", "joint": "Both stages trained jointly"}
 WAES = {"wae_mmd": "WAE-MMD", "wae_gan": "WAE-GAN"}
 ROWS = (
     *(TUNED.format(name) for name in GANS.values()),
