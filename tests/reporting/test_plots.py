@@ -64,6 +64,14 @@ def test_losses_show_both_terms_of_both_stages(tmp_path, drawn):
     assert pixels(tmp_path / "losses.png").std() > 0
 
 
+def test_losses_of_a_gan_have_a_row_each_and_no_gamma(tmp_path, drawn):
+    columns = {"epoch": [1.0, 2.0], "loss": [3.0, 4.0], "d_loss": [1.0, 0.5], "g_loss": [3.0, 4.0]}
+    write_log(tmp_path / "stage1.csv", columns | {"learning_rate": [1e-4, 1e-4]})
+    plots.write_curves(RunFolder(tmp_path))
+    assert [path.name for path in (tmp_path / "figures").iterdir()] == ["losses.png"]
+    assert legend(drawn[0]) == ["discriminator's loss", "generator's loss"]
+
+
 def test_a_single_epoch_has_a_single_tick(tmp_path, drawn):
     plots.save_losses(tmp_path / "losses.png", {1: log(1)})
     axis = drawn[0].axes[-1]
@@ -116,7 +124,7 @@ def test_noise_rows_are_drawn_pixel_by_pixel_with_their_numbers(tmp_path, drawn)
     assert (picture[84:88] == 255).all()
 
 
-def test_write_all_with_and_without_stage_2_and_logs(tmp_path, drawn):
+def test_every_figure_with_and_without_stage_2_and_logs(tmp_path, drawn):
     recipe = recipes.get("quick", "manifold", 1000)
     recipe = dataclasses.replace(recipe, latent_dim=8, stage2_width=16)
     model = TwoStageVAE(recipe, (8, 8, 3))
@@ -126,17 +134,19 @@ def test_write_all_with_and_without_stage_2_and_logs(tmp_path, drawn):
     lambda_ = diagnostics.eigenvalues(posterior.stddev)
     arguments = (RunFolder(tmp_path), model, images[0], posterior, lambda_)
     names = {"lambda.png", "singular_values.png", "noise_directions.png"}
-    written = plots.write_all(*arguments)
-    assert {path.name for path in written} == names
+    figures = tmp_path / "figures"
+    plots.write_curves(RunFolder(tmp_path))
+    plots.write_latent_space(*arguments)
+    assert {path.name for path in figures.iterdir()} == names
     assert len(drawn[1].axes[0].lines) == 2  # no q(u)
 
     model.trained = {1, 2}
     write_log(tmp_path / "stage1.csv", log(3))
     write_log(tmp_path / "stage2.csv", log(3))
-    written = plots.write_all(*arguments)
-    assert {path.name for path in written} == names | {"losses.png", "gamma.png"}
-    assert set(written) == set((tmp_path / "figures").iterdir())
-    assert all(pixels(path).std() > 0 for path in written)
+    plots.write_latent_space(*arguments)
+    plots.write_curves(RunFolder(tmp_path))
+    assert {path.name for path in figures.iterdir()} == names | {"losses.png", "gamma.png"}
+    assert all(pixels(path).std() > 0 for path in figures.iterdir())
     assert legend(drawn[-1]) == ["stage 1", "stage 2"]
 
 

@@ -85,7 +85,7 @@ def save_losses(path: str | os.PathLike, logs: Mapping[int, Log]) -> None:
             label, unit = LABELS.get(term, (term, ""))
             _curve(axis, log, term, label, color)
             axis.set_ylabel(unit)
-            _mark_drops(axis, log, "learning rate lowered" if axis is column[0] else None)
+            _mark_drops(axis, log, "learning rate lowered" if term == terms[stage][-1] else None)
         for axis in column[len(terms[stage]) :]:
             axis.set_axis_off()
         _epochs(column[-1])
