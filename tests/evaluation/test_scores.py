@@ -45,9 +45,37 @@ def test_nearest_distances_by_brute_force():
     np.testing.assert_allclose(near_duplicates.nearest_distances(images), expected, rtol=1e-9)
 
 
+def test_block_means_by_hand():
+    images = np.arange(2 * 8 * 6, dtype=np.float32).reshape(2, 8, 6, 1)
+    means = near_duplicates.block_means(images)
+    assert means.shape == (2, 4, 4, 1)  # rows in twos; columns 0, 1..2, 3, 4..5
+    np.testing.assert_allclose(
+        means[1, 1, :, 0], images[1, 2:4, :, 0].mean(0)[[0, 1, 3, 4]] + [0, 0.5, 0, 0.5]
+    )
+
+
+def test_blur_alone_makes_no_near_duplicates_and_collapse_does():
+    rng = np.random.default_rng(2)
+    coarse = (
+        rng.random((3, 200, 4, 4, 1)).repeat(4, axis=2).repeat(4, axis=3)
+    )  # [3, 200, 16, 16, 1]
+    texture = rng.normal(0, 0.3, coarse.shape)
+    texture -= (
+        near_duplicates.block_means(texture.reshape(-1, 16, 16, 1))
+        .reshape(3, 200, 4, 4, 1)
+        .repeat(4, 2)
+        .repeat(4, 3)
+    )
+    real, sharp = coarse[0] + texture[0], coarse[1] + texture[1]
+    blurred, collapsed = coarse[2], np.concatenate(4 * [sharp[:50]]) + texture[2] / 10
+    found = near_duplicates.shares(real, sharp, blurred, collapsed)
+    assert max(found[:2]) < 0.06
+    assert found[2] == 1.0
+
+
 def test_copies_are_near_duplicates_and_fresh_draws_are_as_many_as_real_ones():
     rng = np.random.default_rng(1)
-    real, other = rng.random((2, 400, 8)), rng.random((400, 8))
+    real, other = rng.random((2, 400, 4, 2, 1)), rng.random((400, 4, 2, 1))
     copies = np.concatenate([other[:100], other[:100], other[200:]])  # half of them are pairs
     fresh, copied = near_duplicates.shares(real[0], real[1], copies)
     assert fresh < 0.04
