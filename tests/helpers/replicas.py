@@ -54,8 +54,8 @@ class StepLosses(keras.callbacks.Callback):
         self.rows.append([float(results[name]) for name in names])
 
 
-class Batches(batches.ImageBatches):
-    """In Keras' float type."""
+class InFloatx:
+    """Batches in Keras' float type."""
 
     def stream(self, first_epoch=0, part=batches.WHOLE):
         dtype = keras.config.floatx()
@@ -64,6 +64,10 @@ class Batches(batches.ImageBatches):
             .stream(first_epoch, part)
             .map(lambda batch: {k: tf.cast(v, dtype) for k, v in batch.items()})
         )
+
+
+class Batches(InFloatx, batches.ImageBatches):
+    """Those of stage 1."""
 
 
 def make_devices(count: int) -> Devices:

@@ -1,42 +1,39 @@
 """GANs of points in the plane, which train in no time."""
 
-import types
-
 import keras
 import numpy as np
 
+from tf_twostage import recipes
 from tf_twostage.data.batches import AdversarialBatches
 from tf_twostage.models import gans
 from tf_twostage.models.layers import ZeroDebiasedBatchNormalization
-from tf_twostage.training import device_loop
-from tf_twostage.training.adam import Adam
+from tf_twostage.run_folder import RunFolder
+from tf_twostage.training import fit, optimizers
+from tf_twostage.training.devices import Devices
 
-VALUES = {
-    "learning_rate": 1e-3,
-    "batch_size": 10,
-    "adam_beta_1": 0.5,
-    "adam_beta_2": 0.999,
-    "adam_epsilon": 1e-8,
-    "network": "infogan",
-    "latent_dim": 3,
-    "discriminator_steps": 2,
-    "discriminator_norm": False,
-    "penalty": 10.0,
-    "weight_clip": None,
-    "equilibrium": 0.75,
-    "batch_norm_decay": 0.9,
-    "weight_decay": 0.0,
-}
-OWN = {"wgan": {"weight_clip": 0.1}, "began": {"penalty": 0.1}}
-POINTS = np.random.default_rng(0).integers(0, 256, (110, 2), np.uint8)  # 5 steps of two tens
+OWN = {"wgan": {"weight_clip": 0.1}, "began": {"penalty": 0.1, "equilibrium": 0.75}}
+POINTS = np.random.default_rng(0).integers(0, 256, (110, 2), np.uint8)
+STEPS = 5  # an epoch of these, two updates of the discriminator each
 
 
 def recipe(model, **values):
-    return types.SimpleNamespace(model=model, **VALUES | OWN.get(model, {}) | values)
+    defaults = {
+        "name": "small",
+        "stage1_epochs": 2,
+        "learning_rate": 1e-3,
+        "batch_size": 10,
+        "adam_beta_1": 0.5,
+        "latent_dim": 3,
+        "discriminator_steps": 2,
+        "discriminator_norm": False,
+        "penalty": 10.0,
+        "batch_norm_decay": 0.9,
+    }
+    return recipes.GANRecipe(model=model, **defaults | OWN.get(model, {}) | values)
 
 
-def multilayer(units, width=16, norm=False, activation="sigmoid", synchronized=False):
-    """Two hidden layers, with batch norm where wanted."""
+def multilayer(units, width, norm, activation, synchronized):
+    """Two hidden layers, the first with batch norm where wanted."""
     norms = [ZeroDebiasedBatchNormalization(0.9, 1e-3, synchronized)] if norm else []
     hidden = [keras.layers.Dense(width), *norms, keras.layers.LeakyReLU(0.2)]
     hidden += [keras.layers.Dense(width, "tanh")]
@@ -46,46 +43,45 @@ def multilayer(units, width=16, norm=False, activation="sigmoid", synchronized=F
 def build(setting, width=16, norm=True, synchronized=False, seed=1):
     """The GAN of a recipe with small networks for points [B, 2]."""
     keras.utils.set_random_seed(seed)
-    began = setting.model == "began"
+    outputs = 2 if setting.model == "began" else 1
     generator = multilayer(2, width, norm, "sigmoid", synchronized)
-    discriminator = multilayer(2 if began else 1, width, norm, None, synchronized)
+    discriminator = multilayer(outputs, width, norm, None, synchronized)
     model = gans.MODELS[setting.model](generator, discriminator, setting, synchronized)
     return model.build_for((2,))
 
 
-def compiled(model, steps=1):
-    """With both optimisers and their state."""
-    setting = model.recipe
-    rate = setting.learning_rate
-    betas = setting.adam_beta_1, setting.adam_beta_2, setting.adam_epsilon
-    adversary = Adam(rate, *betas, weight_clip=setting.weight_clip)
-    model.compile(Adam(rate, *betas), adversary, steps_per_execution=steps, jit_compile=False)
+def compiled(model):
+    """With both optimisers and their state, to be trained step by step."""
+    model.compile(**optimizers.of(model.recipe, 1, STEPS), jit_compile=False)
     model.build_optimizers()
     return model
 
 
-def batches(model, points=POINTS, seed=1):
+def batches(model, points=POINTS, kind=AdversarialBatches):
     """The batches of a model."""
     setting = model.recipe
-    sizes = setting.batch_size, setting.latent_dim, seed, setting.discriminator_steps
-    return AdversarialBatches(points, *sizes, model.extras)
-
-
-def fit(model, data, epochs=1, on_device=False, first_epoch=0, callbacks=()):
-    """Trains with the loop on the host, or with the one on the device, an epoch a call."""
-    stream = data.stream(first_epoch)
-    if on_device:
-        model.train_function = device_loop.train_function(model, data)
-        stream = device_loop.calls(data, data.steps, first_epoch)
-    return model.fit(
-        stream,
-        epochs=epochs,
-        initial_epoch=first_epoch,
-        steps_per_epoch=data.steps,
-        shuffle=False,
-        verbose=0,
-        callbacks=list(callbacks),
+    return kind(
+        points,
+        setting.batch_size,
+        setting.latent_dim,
+        seed=1,
+        discriminator_steps=setting.discriminator_steps,
+        extras=model.extras,
     )
+
+
+def train(model, run, *callbacks, data=None, loop="host", devices=None):
+    """Trains a model to the end of its schedule, in a run folder."""
+    fit.fit_stage(
+        model,
+        data or batches(model),
+        model.recipe,
+        RunFolder(run),
+        devices=devices or Devices(),
+        callbacks=callbacks,
+        loop=loop,
+    )
+    return model
 
 
 def weights(model):

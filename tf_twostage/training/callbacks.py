@@ -50,7 +50,8 @@ class EpochFacts(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch, logs=None):
         self.start = time.perf_counter()
-        self.rate = float(self.model.optimizer.learning_rate)
+        # Under a strategy a constant rate is a variable that `float` does not take.
+        self.rate = float(self.model.optimizer.learning_rate.numpy())
 
     def on_epoch_end(self, epoch, logs=None):
         if self.model.across_workers:
