@@ -62,11 +62,15 @@ def test_summary_has_a_line_for_each_claim():
 def test_plot_shows_measured_and_predicted_curves(tmp_path, monkeypatch):
     drawn, write = [], plots.write_figure
     monkeypatch.setattr(plots, "write_figure", lambda p, f: (drawn.append(f), write(p, f)))
-    theory_page.write(tmp_path, [verdict("one", [0.5], True, log_y=True, lines=False)], FACTS)
+    theory_page.write(
+        tmp_path, [verdict("one", [0.5], True, log_y=True, lines=False, whole_x=True)], FACTS
+    )
     (axis,) = drawn[0].axes
     measured, predicted = axis.lines
     np.testing.assert_array_equal(measured.get_ydata(), [3, 4])
     assert (measured.get_linestyle(), predicted.get_linestyle()) == ("None", "--")
     assert (axis.get_xscale(), axis.get_yscale()) == ("linear", "log")
+    ticks = axis.get_xticks()
+    np.testing.assert_array_equal(ticks, ticks.round())
     assert (axis.get_xlabel(), axis.get_ylabel()) == ("gamma", "cost")
     assert np.array(Image.open(tmp_path / "plots/one.png")).std() > 0

@@ -3,6 +3,7 @@
 import os
 
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from tf_twostage.evaluation.theory.verdicts import Curve, Verdict
 from tf_twostage.reporting import plots
@@ -28,6 +29,8 @@ def save(path: str | os.PathLike, verdict: Verdict) -> None:
         axis.set_xscale("log")
     if plot.log_y:
         axis.set_yscale("log")
+    if plot.whole_x:
+        axis.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     axis.set_xlabel(plot.x_label)
     axis.set_ylabel(plot.y_label)
     axis.grid(alpha=0.3)

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 
+from tf_twostage.errors import InputError
 from tf_twostage.evaluation.theory import fitting, networks
 from tf_twostage.models.networks import Posterior
 
@@ -59,3 +60,10 @@ def test_logs_have_a_value_for_each_part():
     logs = fitting.fit(model, fitting.batches(X, 4, 0), 12, epochs=3)
     assert len(logs["gamma"]) == 3
     assert int(model.optimizer.iterations) == 12
+
+
+def test_a_loss_that_is_not_finite_is_an_error():
+    model = networks.vae(2, 2, 4, 0, seed=0)
+    fitting.compile_model(model, 1e-2, steps=1)
+    with pytest.raises(InputError, match="diverged: the loss is nan"):
+        fitting.fit(model, fitting.batches(np.full_like(X, np.nan), 4, 0), 1)

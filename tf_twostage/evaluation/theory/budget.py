@@ -1,6 +1,15 @@
 """How large the experiments are and how long they train."""
 
 import dataclasses
+from typing import NamedTuple
+
+
+class Training(NamedTuple):
+    """What differs between curved and linear manifolds."""
+
+    depth: int  # hidden layers
+    steps: int
+    batch_size: int
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,11 +36,21 @@ class Budget:
     first_gamma: float = 0.3  # not measured: from here superfluous dimensions are left out
     gammas: tuple[float, ...] = (3e-2, 1e-2, 3e-3, 1e-3)  # fixed, one after the other
     gamma_steps: int = 1_500  # at each of them
-    linear_steps: int = 6_000  # the same, for linear networks: cheap steps, a flat optimum
+    linear_steps: int = 6_000  # of linear networks, in place of either: a flat optimum, cheap steps
+    linear_batch_size: int = 1_000  # likewise
     logged: int = 20  # points of a curve over training
     importance_draws: int = 300  # of z for each x, for log p(x)
     tested: int = 2_000  # points in each sample of a two-sample test
     permutations: int = 999
+
+    def training(self, curved: bool, steps: int) -> Training:
+        """How a model trains on a curved manifold in `steps` steps, or on a linear one in its own.
+
+        On a linear manifold the networks are linear.
+        """
+        if curved:
+            return Training(self.depth, steps, self.batch_size)
+        return Training(0, self.linear_steps, self.linear_batch_size)
 
 
 FULL = Budget()

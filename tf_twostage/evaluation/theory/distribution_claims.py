@@ -99,7 +99,7 @@ def joint(joints: Sequence[TwoStages], vaes: Sequence[TwoStages]) -> Verdict:
         _over_seeds("both, one after the other", vaes, in_turn),
         _over_seeds("both, jointly", joints, together),
     )
-    plot = Plot("seed", "MMD^2 of samples x to held-out x", curves, lines=False)
+    plot = Plot("seed", "MMD^2 of samples x to held-out x", curves, lines=False, whole_x=True)
     return Verdict(JOINT, rows, plot)
 
 
@@ -113,7 +113,7 @@ def _latents_plot(results: Sequence[TwoStages], first: str) -> Plot:
         _over_seeds(f"q(z) of {first}", results, _mmd2(results, "z_to_normal")),
         _over_seeds("q(u) of stage 2", results, _mmd2(results, "u_to_normal")),
     )
-    return Plot("seed", "MMD^2 to N(0, I)", curves, lines=False)
+    return Plot("seed", "MMD^2 to N(0, I)", curves, lines=False, whole_x=True)
 
 
 def _over_seeds(label: str, results: Sequence[TwoStages], values: np.ndarray) -> Curve:

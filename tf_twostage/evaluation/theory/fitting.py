@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tf_twostage.errors import InputError
 from tf_twostage.models.networks import Posterior
 
 STEPS_A_CALL = 100  # at most: a call from Python costs about a millisecond
@@ -22,10 +23,17 @@ def compile_model(model: keras.Model, learning_rate: float, steps: int, epochs: 
 
 
 def fit(model: keras.Model, batches: tf.data.Dataset, steps: int, epochs: int = 1) -> dict:
-    """Trains for `steps` steps; the logs of each of `epochs` equal parts: name -> [epochs]."""
-    return model.fit(
+    """Trains for `steps` steps; the logs of each of `epochs` equal parts: name -> [epochs].
+
+    Raises:
+      InputError: the loss is not finite at the end.
+    """
+    logs = model.fit(
         batches, epochs=epochs, steps_per_epoch=steps // epochs, shuffle=False, verbose=0
     ).history
+    if not math.isfinite(logs["loss"][-1]):
+        raise InputError(f"training diverged: the loss is {logs['loss'][-1]}")
+    return logs
 
 
 def batches(x: np.ndarray, size: int, seed: int) -> tf.data.Dataset:

@@ -37,13 +37,13 @@ def run(budget: Budget, r: int, curved: bool, seed: int) -> FixedGamma:
     manifold, kappa = Manifold(r, budget.d, curved, seed), r + budget.superfluous
     x = manifold.points(budget.points, rng)
     measured = manifold.points(budget.held_out, rng) if curved else x
-    depth, steps = (budget.depth, budget.gamma_steps) if curved else (0, budget.linear_steps)
+    depth, steps, batch_size = budget.training(curved, budget.gamma_steps)
     model = networks.vae(budget.d, kappa, budget.width, depth, seed, learn_gamma=False)
     fitting.compile_model(model, budget.learning_rate, steps)
     costs, lambda_ = [], []
     for rung, gamma in enumerate((budget.first_gamma, *budget.gammas)):
         model.log_sd_x.assign(math.log(gamma) / 2)
-        fitting.fit(model, fitting.batches(x, budget.batch_size, seed + rung), steps)
+        fitting.fit(model, fitting.batches(x, batch_size, seed + rung), steps)
         costs.append(measures.cost(model, measured, rng))
         stddev = measures.encode(model, measured).stddev
         lambda_.append(sorted(diagnostics.eigenvalues(stddev).tolist()))

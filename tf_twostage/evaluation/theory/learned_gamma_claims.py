@@ -64,7 +64,7 @@ def dimensions(results: Sequence[LearnedGamma]) -> Verdict:
         numbers = range(1, group[0].kappa + 1)
         curves.append(mean_curve(label, numbers, [result.lambda_ for result in group]))
     label = "latent dimension, by rising lambda"
-    plot = Plot(label, "lambda", tuple(curves), log_y=True)
+    plot = Plot(label, "lambda", tuple(curves), log_y=True, whole_x=True)
     return Verdict(DIMENSIONS, tuple(rows), plot)
 
 
@@ -82,7 +82,7 @@ def noise(results: Sequence[LearnedGamma]) -> Verdict:
         curves.append(mean_curve(f"active, {label}", seeds, [active]))
         curves.append(mean_curve(f"superfluous, {label}", seeds, [others]))
     y_label = "mean square by which noise moves x_hat"
-    plot = Plot("seed", y_label, tuple(curves), log_y=True, lines=False)
+    plot = Plot("seed", y_label, tuple(curves), log_y=True, lines=False, whole_x=True)
     return Verdict(NOISE, tuple(rows), plot)
 
 

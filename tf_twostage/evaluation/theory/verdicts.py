@@ -55,6 +55,7 @@ class Plot:
     log_x: bool = False
     log_y: bool = False
     lines: bool = True  # False: points that no line joins
+    whole_x: bool = False  # whether x counts something
 
 
 @dataclasses.dataclass(frozen=True)
