@@ -24,6 +24,11 @@ def test_batches_hold_rows_at_random_and_the_seed_fixes_them():
     assert counts.min() > 5  # 20 expected of each
 
 
+def test_batches_of_all_rows_are_the_whole_in_order():
+    for batch in some(fitting.batches(X, len(X), 0), 3):
+        np.testing.assert_array_equal(batch, X)
+
+
 def test_latent_batches_are_drawn_anew_from_each_posterior():
     mean, stddev = 10 * X, np.where(X > 9, 0.5, 0.0).astype(np.float32)
     drawn = np.concatenate(some(fitting.latent_batches(Posterior(mean, stddev), 40, 0)))

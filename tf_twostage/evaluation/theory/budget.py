@@ -9,6 +9,7 @@ class Training(NamedTuple):
 
     depth: int  # hidden layers
     steps: int
+    points: int
     batch_size: int
 
 
@@ -37,20 +38,20 @@ class Budget:
     gammas: tuple[float, ...] = (3e-2, 1e-2, 3e-3, 1e-3)  # fixed, one after the other
     gamma_steps: int = 1_500  # at each of them
     linear_steps: int = 6_000  # of linear networks, in place of either: a flat optimum, cheap steps
-    linear_batch_size: int = 1_000  # likewise
+    linear_points: int = 1_000  # likewise; all are in every batch, which closed forms need
     logged: int = 20  # points of a curve over training
     importance_draws: int = 300  # of z for each x, for log p(x)
     tested: int = 2_000  # points in each sample of a two-sample test
     permutations: int = 999
 
     def training(self, curved: bool, steps: int) -> Training:
-        """How a model trains on a curved manifold in `steps` steps, or on a linear one in its own.
+        """How a model trains on a curved manifold, or on a linear one, which has its own steps.
 
         On a linear manifold the networks are linear.
         """
         if curved:
-            return Training(self.depth, steps, self.batch_size)
-        return Training(0, self.linear_steps, self.linear_batch_size)
+            return Training(self.depth, steps, self.points, self.batch_size)
+        return Training(0, self.linear_steps, self.linear_points, self.linear_points)
 
 
 FULL = Budget()

@@ -37,8 +37,10 @@ def fit(model: keras.Model, batches: tf.data.Dataset, steps: int, epochs: int = 
 
 
 def batches(x: np.ndarray, size: int, seed: int) -> tf.data.Dataset:
-    """Batches [size, ...] without end, of rows of x [N, ...] drawn at random."""
+    """Batches [size, ...] without end, of rows of x [N, ...] drawn at random; for size N, all."""
     table = tf.constant(x)
+    if len(x) == size:
+        return tf.data.Dataset.from_tensors(table).repeat()
 
     def batch(step):
         return tf.gather(table, _rows(len(x), size, (seed, step)))

@@ -35,9 +35,9 @@ def run(budget: Budget, r: int, curved: bool, seed: int) -> FixedGamma:
     """
     rng = np.random.default_rng(seed)
     manifold, kappa = Manifold(r, budget.d, curved, seed), r + budget.superfluous
-    x = manifold.points(budget.points, rng)
+    depth, steps, points, batch_size = budget.training(curved, budget.gamma_steps)
+    x = manifold.points(points, rng)
     measured = manifold.points(budget.held_out, rng) if curved else x
-    depth, steps, batch_size = budget.training(curved, budget.gamma_steps)
     model = networks.vae(budget.d, kappa, budget.width, depth, seed, learn_gamma=False)
     fitting.compile_model(model, budget.learning_rate, steps)
     costs, lambda_ = [], []

@@ -34,8 +34,8 @@ def run(budget: Budget, r: int, curved: bool, kappa: int, seed: int) -> LearnedG
     """Trains from gamma = 1 as the paper does; a linear manifold has linear networks."""
     rng = np.random.default_rng(seed)
     manifold = Manifold(r, budget.d, curved, seed)
-    x, held_out = manifold.points(budget.points, rng), manifold.points(budget.held_out, rng)
-    depth, steps, batch_size = budget.training(curved, budget.steps)
+    depth, steps, points, batch_size = budget.training(curved, budget.steps)
+    x, held_out = manifold.points(points, rng), manifold.points(budget.held_out, rng)
     model = networks.vae(budget.d, kappa, budget.width, depth, seed)
     fitting.compile_model(model, budget.learning_rate, steps, budget.logged)
     batches = fitting.batches(x, batch_size, seed)

@@ -41,7 +41,7 @@ def normal(shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
     return rng.standard_normal(shape, dtype=np.float32)
 
 
-def cost(model: GaussianVAE, x: np.ndarray, rng: np.random.Generator, draws: int = 10) -> float:
+def cost(model: GaussianVAE, x: np.ndarray, rng: np.random.Generator, draws: int = 50) -> float:
     """Equation (2), nats per point, for points [N, d]; the mean over `draws` draws of z each."""
     total = 0.0
     for _ in range(draws):
