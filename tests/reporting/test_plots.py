@@ -39,9 +39,9 @@ def write_log(path, columns):
 def drawn(monkeypatch):
     """The matplotlib figures that were written, in order."""
     written = []
-    write = plots._write_figure
+    write = plots.write_figure
     monkeypatch.setattr(
-        plots, "_write_figure", lambda path, figure: (written.append(figure), write(path, figure))
+        plots, "write_figure", lambda path, figure: (written.append(figure), write(path, figure))
     )
     return written
 

@@ -117,6 +117,11 @@ flags.DEFINE_bool(
 
 # --- instead of training ---------------------------------------------------------------------
 flags.DEFINE_bool("dry_run", False, "Print the whole plan, what is done and left, and stop.")
+flags.DEFINE_bool(
+    "theory",
+    False,
+    "Check the paper's theorems on data of known dimension (theory/ in --output_dir), and stop.",
+)
 flags.DEFINE_string("table1", None, "Rebuild Table 1 from the runs in this folder, and stop.")
 
 for _name, _choices in (("gamma", recipes.GAMMAS), ("likelihood", recipes.LIKELIHOODS)):
@@ -166,7 +171,8 @@ def main(argv: list[str]) -> None:
     except InputError as error:
         sys.exit(f"error: {error}")
     except KeyboardInterrupt:  # Ctrl-C, or a scheduler's SIGTERM
-        print("\nstopped: the same command goes on from the last finished epoch", file=sys.stderr)
+        last = "experiment" if FLAGS.theory else "epoch"
+        print(f"\nstopped: the same command goes on from the last finished {last}", file=sys.stderr)
         sys.exit(130)
 
 
@@ -179,9 +185,12 @@ def _run() -> None:
     trial_process.stop_on_sigterm()
     keras_settings.require_tensorflow()
     with quiet_import():  # TensorFlow: seconds that --help and a wrong flag do not wait for
-        from tf_twostage.experiment import sweep
+        from tf_twostage.experiment import sweep, theory
     plain_messages()
-    sweep.run(options())
+    if FLAGS.theory:
+        theory.run(FLAGS.output_dir)
+    else:
+        sweep.run(options())
 
 
 def console_script() -> None:

@@ -91,7 +91,7 @@ def save_losses(path: str | os.PathLike, logs: Mapping[int, Log]) -> None:
         _epochs(column[-1])
     figure.align_ylabels()
     _legend(figure, axes)
-    _write_figure(path, figure)
+    write_figure(path, figure)
 
 
 def save_gamma(path: str | os.PathLike, logs: Mapping[int, Log]) -> None:
@@ -110,7 +110,7 @@ def save_gamma(path: str | os.PathLike, logs: Mapping[int, Log]) -> None:
     axis.set_ylabel(f"gamma, a variance, log scale\n({unit})")
     _epochs(axis)
     _legend(figure, [axis])
-    _write_figure(path, figure)
+    write_figure(path, figure)
 
 
 def save_lambda_histogram(path: str | os.PathLike, lambda_: np.ndarray) -> None:
@@ -128,7 +128,7 @@ def save_lambda_histogram(path: str | os.PathLike, lambda_: np.ndarray) -> None:
     axis.set_ylabel("latent dimensions")
     axis.yaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     _legend(figure, [axis])
-    _write_figure(path, figure)
+    write_figure(path, figure)
 
 
 def save_singular_values(path: str | os.PathLike, values: diagnostics.SingularValues) -> None:
@@ -148,7 +148,7 @@ def save_singular_values(path: str | os.PathLike, values: diagnostics.SingularVa
     axis.set_ylim(0, 1.05 * axis.get_ylim()[1])
     axis.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     _legend(figure, [axis])
-    _write_figure(path, figure)
+    write_figure(path, figure)
 
 
 def save_noise_directions(path: str | os.PathLike, rows: Sequence[diagnostics.NoiseRow]) -> None:
@@ -169,7 +169,7 @@ def save_noise_directions(path: str | os.PathLike, rows: Sequence[diagnostics.No
     axis.set_xticks([])
     axis.tick_params(length=0)
     axis.spines[:].set_visible(False)
-    _write_figure(path, figure)
+    write_figure(path, figure)
 
 
 def _curve(axis, log: Log, column: str, label: str, color: str) -> None:
@@ -202,6 +202,7 @@ def _legend(figure: Figure, axes) -> None:
     figure.legend(unique.values(), unique.keys(), loc="outside lower center", ncols=len(unique))
 
 
-def _write_figure(path: str | os.PathLike, figure: Figure) -> None:
+def write_figure(path: str | os.PathLike, figure: Figure) -> None:
+    """Writes a figure as a PNG, whole or not at all."""
     FigureCanvasAgg(figure)
     files.replace_file(path, lambda temporary: figure.savefig(temporary, format="png", dpi=DPI))

@@ -1,0 +1,1 @@
+"""The paper's theorems, checked on data of known dimension and density."""
