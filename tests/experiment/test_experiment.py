@@ -245,7 +245,7 @@ def test_a_dry_run_writes_nothing_and_prints_the_plan(images, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
-        ({"batch_size": 100}, "60 training images, fewer than one batch of 100"),
+        ({"batch_size": 100}, "60 training images, fewer than the 100 of one step"),
         ({"network": "wae"}, "wae takes 64 x 64 x 3 images only"),
         ({"likelihood": "poisson"}, "unknown likelihood 'poisson'"),
     ],
