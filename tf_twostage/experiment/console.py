@@ -41,7 +41,7 @@ def _encoding_lines(scores: Scores) -> list[str]:
         lines.append(
             f"gamma (decoder variance)  {scores.gamma:.2e}   1 at the start; Theorem 3: toward 0"
         )
-    if scores.encoding:
+    if scores.encoding and any(scores.encoding.lambda_):  # 0 where the encoder has no noise
         true = scores.encoding.true_dimensions
         lines.append(
             f"active dimensions         {scores.encoding.active_dimensions} of {scores.latent_dim}"
