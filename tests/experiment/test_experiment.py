@@ -17,7 +17,7 @@ from PIL import Image
 from tf_twostage import TwoStageVAE, epoch_log
 from tf_twostage.data import manifold
 from tf_twostage.errors import InputError
-from tf_twostage.experiment import sweep, trial
+from tf_twostage.experiment import redraw, sweep, trial
 from tf_twostage.experiment.options import Options
 from tf_twostage.training import fit
 from tf_twostage.training.callbacks import DivergedError
@@ -83,6 +83,8 @@ def test_the_run_folder_holds_what_the_readme_lists(finished):
         "images/samples_stage1.png",
         "images/samples_stage2.png",
         "figures/gamma.png",
+        "figures/gamma.pdf",
+        "figures/gamma.json",
         "checkpoints/stage1.weights.h5",
         "checkpoints/stage2.weights.h5",
         "saved_model/1/saved_model.pb",
@@ -101,6 +103,11 @@ def test_metrics_and_config(finished):
     log = epoch_log.read_log(finished / "stage1.csv")
     assert metrics["loss"]["stage1"]["kl"] == log["kl"][-1]
     assert 0 < metrics["gamma"] < 2
+    assert log["mse"][-1] > 0
+    space = metrics["latent_space"]
+    assert sum(space["kl_per_dimension"]) == pytest.approx(log["kl"][-1], rel=0.5)
+    assert 0 < space["z"]["p_value"] <= 1
+    assert space["u"]["spectrum_distance"] > 0
     distances = metrics["sliced_wasserstein"]
     assert distances["factor"] == pytest.approx(distances["stage1"] / distances["stage2"])
     config = json.loads((finished / "config.json").read_text())
@@ -183,6 +190,54 @@ def test_a_finished_run_trains_nothing_again(images, finished, monkeypatch, tmp_
     shutil.copytree(finished.parents[2], output_dir)
     monkeypatch.setattr(fit, "fit_stage", None)  # would fail if called
     sweep.run(options(images, output_dir))
+
+
+def files_of(run):
+    """The bytes of everything that is drawn."""
+    drawn = [*run.glob("figures/*"), *run.glob("images/*.png"), run / "report.html"]
+    return {str(path.relative_to(run)): path.read_bytes() for path in drawn}
+
+
+@pytest.fixture
+def copied(finished, tmp_path):
+    return pathlib.Path(shutil.copytree(finished, tmp_path / "copied"))
+
+
+def test_a_finished_run_is_drawn_again_bit_for_bit(finished, copied):
+    expected = files_of(finished)
+    assert len(expected) == 3 * 7 + 3 + 1
+    shutil.rmtree(copied / "figures")
+    (copied / "report.html").unlink()
+    assert redraw.run(str(copied)) == copied / "report.html"
+    found = files_of(copied)
+    assert [name for name in expected if found.get(name) != expected[name]] == []
+
+
+@pytest.mark.parametrize(
+    ("missing", "kept"),
+    [
+        ("images/reconstructions.png", {"reconstructions", "noise_directions"}),
+        (
+            "checkpoints/posterior_mean.npy",
+            {"reconstructions", "noise_directions", "lambda", "singular_values"},
+        ),
+    ],
+)
+def test_figures_that_lack_what_they_need_stay(copied, capsys, missing, kept):
+    (copied / missing).unlink()
+    for path in copied.glob("figures/*.png"):
+        path.write_bytes(b"old")
+    redraw.run(str(copied))
+    assert {p.stem for p in copied.glob("figures/*.png") if p.read_bytes() == b"old"} == kept
+    assert f"{missing} is missing" in capsys.readouterr().out
+
+
+def test_a_run_that_has_not_finished_is_not_drawn(copied):
+    (copied / "metrics.json").unlink()
+    with pytest.raises(InputError, match="has not finished"):
+        redraw.run(str(copied))
+    with pytest.raises(InputError, match="holds no run"):
+        redraw.run(str(copied / "figures"))
 
 
 def test_an_override_makes_another_folder_and_a_changed_one_is_refused(images, tmp_path):
@@ -300,7 +355,16 @@ def test_wrong_flags_are_named_without_importing_tensorflow(flag):
 
 def test_help_lists_the_flags():
     done = command_line("--help")
-    for flag in ("--dataset", "--stage", "--recipe", "--gamma", "--batch_size", "--[no]dry_run"):
+    for flag in (
+        "--report",
+        "--compare",
+        "--dataset",
+        "--stage",
+        "--recipe",
+        "--gamma",
+        "--batch_size",
+        "--[no]dry_run",
+    ):
         assert flag in done.stdout
 
 

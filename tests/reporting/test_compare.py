@@ -1,6 +1,9 @@
 """Runs side by side: the page and its figures, of fake run folders."""
 
 import json
+import pathlib
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -9,6 +12,7 @@ from PIL import Image
 from tf_twostage.errors import InputError
 from tf_twostage.reporting import compare, compare_figures, compared_runs, figures, grids
 
+ROOT = pathlib.Path(__file__).parents[2]
 SHAPE = [8, 8, 1]
 IMAGES = np.random.default_rng(0).integers(0, 256, (16, *SHAPE), dtype=np.uint8)
 
@@ -108,6 +112,23 @@ def test_runs_without_pictures_or_logs_still_have_numbers(tmp_path):
     page = compare.write(runs, tmp_path).read_text()  # and shows none of the former comparison
     assert "<strong>0.25</strong>" in page
     assert page.count("is missing") == 3
+
+
+def command_line(*arguments):
+    command = [sys.executable, ROOT / "run_experiments.py", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True)
+
+
+def test_runs_stand_behind_the_flag_with_commas_or_spaces(tmp_path):
+    runs = [write_run(tmp_path, trial=trial) for trial in range(3)]
+    first = f"--compare={runs[0]},{runs[1]}"
+    done = command_line(first, runs[2], "--output_dir", tmp_path / "out")
+    assert (done.stdout, done.stderr) == (f"page: {tmp_path / 'out' / 'compare.html'}\n", "")
+    assert len(read_json(tmp_path / "out/compare/numbers.json")["runs"]) == 3
+    done = command_line("--compare", runs[0])
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: --compare needs two runs at least")
+    assert done.stderr.count("\n") == 1
 
 
 def damage(run, name, text):

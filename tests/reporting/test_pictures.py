@@ -53,7 +53,7 @@ def test_errors_beside_reconstructions_are_those_of_the_images_shown(tmp_path, m
     write(tmp_path, model, IMAGES)
     originals, again = grids.read_pairs(tmp_path / "images/reconstructions.png", (8, 8, 3), 10)
     np.testing.assert_array_equal(originals, IMAGES[:10])
-    squares = np.square((originals / 255.0 - again / 255.0)).mean(axis=(1, 2, 3))
+    squares = np.square(originals / 255.0 - again / 255.0).mean(axis=(1, 2, 3))
     found = read_json(tmp_path, "reconstructions")
     np.testing.assert_allclose(found["squared_errors"], squares, atol=2e-3)  # grey levels
     assert found["mean"] == pytest.approx(np.mean(found["squared_errors"]))

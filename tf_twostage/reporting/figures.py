@@ -1,6 +1,7 @@
 """What all figures share: sizes, fonts and colours for print; each is a PNG, a PDF and a JSON."""
 
 import json
+import logging
 import math
 import os
 import pathlib
@@ -33,6 +34,7 @@ STYLE = {
     "pdf.fonttype": 42,  # letters stay letters
 }
 styled = matplotlib.rc_context(STYLE)  # decorates whoever makes a figure
+logging.getLogger("fontTools").setLevel(logging.WARNING)  # it tells of every letter in a PDF
 
 
 def write(path: str | os.PathLike, figure: Figure, numbers: Mapping, dpi: float = DPI) -> None:

@@ -41,12 +41,11 @@ def save(
     picture = mosaic(tiles, columns, GUTTER)
     height, width, _ = picture.shape
     dpi = width / (figures.PAGE - LABELS)  # so that a pixel of the picture is one of the PNG
-    margin = BELOW if below else 0
-    tall = height / dpi + margin
-    figure = Figure((figures.PAGE, tall))
-    axis = figure.add_axes(
-        (LABELS / figures.PAGE, margin / tall, width / dpi / figures.PAGE, 1 - margin / tall)
-    )
+    left, bottom = round(LABELS * dpi), round(BELOW * dpi) if below else 0
+    full_width, full_height = left + width, height + bottom
+    figure = Figure((full_width / dpi, full_height / dpi))
+    box = (left / full_width, bottom / full_height, width / full_width, height / full_height)
+    axis = figure.add_axes(box)
     axis.imshow(picture, interpolation="nearest", aspect="auto")
     axis.set_yticks((np.arange(len(rows)) + 0.5) * height / len(rows), [row.label for row in rows])
     axis.set_xticks([])

@@ -29,8 +29,9 @@ figcaption { color: #444; font-size: .94rem; margin-top: .2rem; }
 img { max-width: 100%; height: auto; display: block; }
 .missing { color: #8a4b00; }
 @media (max-width: 40rem) { body { padding: .7rem; font-size: 15px; } .facts th { width: 46%; }
-  .pictures { grid-template-columns: 1fr; } .wide img { max-width: none; width: 44rem; }
-  .runs th:first-child { position: sticky; left: 0; background: #fff; min-width: 0; } }
+  .pictures { grid-template-columns: minmax(0, 1fr); }
+  .wide img { max-width: none; width: 44rem; }
+  thead + tbody th { position: sticky; left: 0; background: #fff; min-width: 6rem; } }
 @media print { @page { margin: 15mm; } body { font-size: 9pt; max-width: none; padding: 0; }
   h2 { break-after: avoid; margin-top: 1.2rem; } figure, tr { break-inside: avoid; }
   thead { display: table-header-group; } .scroll { overflow: visible; }
@@ -50,7 +51,7 @@ HEAD = """<!DOCTYPE html>
 """
 
 # As wide as the page; on a phone they keep a width at which they can be read, and scroll.
-WIDE = {"losses", "noise_directions", "curves", "samples"}
+WIDE = {"losses", "noise_directions", "curves", "samples", "reconstructions"}
 NOT_MEASURED = "not recorded"
 
 
