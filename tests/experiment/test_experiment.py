@@ -17,7 +17,7 @@ from PIL import Image
 from tf_twostage import TwoStageVAE, epoch_log
 from tf_twostage.data import manifold
 from tf_twostage.errors import InputError
-from tf_twostage.experiment import redraw, sweep, trial
+from tf_twostage.experiment import sweep, trial
 from tf_twostage.experiment.options import Options
 from tf_twostage.training import fit
 from tf_twostage.training.callbacks import DivergedError
@@ -190,54 +190,6 @@ def test_a_finished_run_trains_nothing_again(images, finished, monkeypatch, tmp_
     shutil.copytree(finished.parents[2], output_dir)
     monkeypatch.setattr(fit, "fit_stage", None)  # would fail if called
     sweep.run(options(images, output_dir))
-
-
-def files_of(run):
-    """The bytes of everything that is drawn."""
-    drawn = [*run.glob("figures/*"), *run.glob("images/*.png"), run / "report.html"]
-    return {str(path.relative_to(run)): path.read_bytes() for path in drawn}
-
-
-@pytest.fixture
-def copied(finished, tmp_path):
-    return pathlib.Path(shutil.copytree(finished, tmp_path / "copied"))
-
-
-def test_a_finished_run_is_drawn_again_bit_for_bit(finished, copied):
-    expected = files_of(finished)
-    assert len(expected) == 3 * 7 + 3 + 1
-    shutil.rmtree(copied / "figures")
-    (copied / "report.html").unlink()
-    assert redraw.run(str(copied)) == copied / "report.html"
-    found = files_of(copied)
-    assert [name for name in expected if found.get(name) != expected[name]] == []
-
-
-@pytest.mark.parametrize(
-    ("missing", "kept"),
-    [
-        ("images/reconstructions.png", {"reconstructions", "noise_directions"}),
-        (
-            "checkpoints/posterior_mean.npy",
-            {"reconstructions", "noise_directions", "lambda", "singular_values"},
-        ),
-    ],
-)
-def test_figures_that_lack_what_they_need_stay(copied, capsys, missing, kept):
-    (copied / missing).unlink()
-    for path in copied.glob("figures/*.png"):
-        path.write_bytes(b"old")
-    redraw.run(str(copied))
-    assert {p.stem for p in copied.glob("figures/*.png") if p.read_bytes() == b"old"} == kept
-    assert f"{missing} is missing" in capsys.readouterr().out
-
-
-def test_a_run_that_has_not_finished_is_not_drawn(copied):
-    (copied / "metrics.json").unlink()
-    with pytest.raises(InputError, match="has not finished"):
-        redraw.run(str(copied))
-    with pytest.raises(InputError, match="holds no run"):
-        redraw.run(str(copied / "figures"))
 
 
 def test_an_override_makes_another_folder_and_a_changed_one_is_refused(images, tmp_path):

@@ -7,7 +7,6 @@ import sys
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from tf_twostage.errors import InputError
 from tf_twostage.reporting import compare, compare_figures, compared_runs, figures, grids
@@ -61,7 +60,7 @@ def test_two_runs_on_one_page(tmp_path):
     assert "MMD² of q(u)" not in page  # no run has it
     assert page.count("data:image/png;base64,") == 3
     folder = tmp_path / "out" / "compare"
-    names = {"curves", "samples", "reconstructions"}
+    names = {"curves", "rows_of_samples", "rows_of_reconstructions"}
     expected = {f"{name}.{kind}" for name in names for kind in ("png", "pdf", "json")}
     assert {file.name for file in folder.iterdir()} == expected | {"numbers.json"}
     curves = read_json(folder / "curves.json")
@@ -72,25 +71,50 @@ def test_two_runs_on_one_page(tmp_path):
     }
     numbers = read_json(folder / "numbers.json")["runs"]
     assert [run["γ"] for run in numbers] == [0.5, 0.75]
-    assert read_json(folder / "samples.json")["rows"][1] == "2 ns_gan\nstage 1"
+    assert read_json(folder / "rows_of_samples.json")["rows"][1] == "2 ns_gan\nstage 1"
 
 
-def test_twenty_runs_are_told_apart(tmp_path, monkeypatch):
+@pytest.fixture
+def drawn(monkeypatch):
+    """The matplotlib figures, by name; their files are empty, as to draw them takes seconds."""
+    found = {}
+
+    def write(path, figure, *_):
+        found[path.stem] = figure
+        path.write_bytes(b"empty")
+
+    monkeypatch.setattr(figures, "write", write)
+    return found
+
+
+def test_twenty_runs_are_told_apart(tmp_path, drawn):
     runs = [write_run(tmp_path, trial=trial) for trial in range(20)]
-    written = []
-    write = figures.write
-    monkeypatch.setattr(figures, "write", lambda *a: (written.append(a), write(*a)))
     page = compare.write(runs, tmp_path).read_text()
     for number in range(1, 21):
         assert f'<th scope="row">{number} two_stage</th>' in page
     assert page.count("<strong>0.025</strong>") == 1  # gamma of the last
-    path, figure, _ = written[0]
-    gamma, kl, *_ = figure.axes
+    gamma, kl = drawn["curves"].axes
     assert len(gamma.lines) == len(kl.lines) == 20
     looks = {(line.get_color(), line.get_linestyle()) for line in kl.lines}
     assert len(looks) == 20
-    with Image.open(path) as picture:
-        assert picture.width == round(figures.PAGE * figures.DPI)
+    assert {figure.get_figwidth() for figure in drawn.values()} == {pytest.approx(6.8, abs=0.01)}
+    assert drawn["rows_of_samples"].axes[0].get_yticklabels()[19].get_text() == (
+        "20 two_stage\nstage 1"
+    )
+
+
+def test_terms_of_other_units_have_panels_of_their_own(tmp_path):
+    vae, wae = (write_run(tmp_path, trial=trial) for trial in range(2))
+    for run, more in ((vae, "kl"), (wae, "penalty")):
+        (run / "stage1.csv").write_text(f"epoch,reconstruction,{more}\n1,2.0,3.0\n")
+    panels = compare_figures._panels(compared_runs.read([vae, wae]))
+    names = [(panel.name, panel.unit) for panel in panels]
+    assert names == [
+        ("KL divergence", "nats per example"),
+        ("reconstruction, -log p", "nats per example"),
+        ("squared error of an image", "(pixel in -1..1)²"),
+        ("penalty", ""),
+    ]
 
 
 def test_images_are_those_of_the_grids(tmp_path):
@@ -103,6 +127,7 @@ def test_images_are_those_of_the_grids(tmp_path):
     assert [row.label for row in rows] == ["held-out images", "1 two_stage", "2 two_stage"]
 
 
+@pytest.mark.usefixtures("drawn")
 def test_runs_without_pictures_or_logs_still_have_numbers(tmp_path):
     runs = [write_run(tmp_path, trial=trial) for trial in range(2)]
     compare.write(runs, tmp_path)

@@ -15,9 +15,9 @@ TITLE = "Runs side by side"
 INTRODUCTION = "The best of a column is bold: the lowest. Numbers that no run has are left out."
 FIGURES = {
     "curves": "Training, epoch by epoch: gamma, the squared error and each term of the losses.",
-    "samples": "Samples, the first ones of each run: of stage 1 alone, with latents from its "
+    "rows_of_samples": "The first samples of each run: of stage 1 alone, with latents from its "
     "prior, and of both stages where there are two (Figures 2 to 5).",
-    "reconstructions": "Held-out images, and what each run makes of them (Figures 6 to 9).",
+    "rows_of_reconstructions": "Held-out images, and what each run makes of them (Figures 6 to 9).",
 }
 
 

@@ -4,6 +4,7 @@ import itertools
 import math
 import pathlib
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from matplotlib.figure import Figure
 
@@ -13,21 +14,30 @@ from tf_twostage.reporting.compared_runs import ComparedRun
 from tf_twostage.reporting.image_rows import ImageRow
 
 LOGARITHMIC = ("gamma", "mse")
-NAMES = {"gamma": "γ", "mse": "mean squared error", "kl": "KL divergence"}
 # As many as told apart: each line style with all colours, before the next.
 LINES = tuple(itertools.product(("-", "--", ":"), figures.COLORS))
 LEGEND_COLUMNS = 4
 
 
+class Panel(NamedTuple):
+    """One of the axes."""
+
+    stage: int
+    column: str  # of the log
+    name: str  # of what it is, which may differ between models
+    unit: str
+
+
 def write_all(folder: pathlib.Path, runs: Sequence[ComparedRun]) -> None:
     """Draws curves, samples and reconstructions, as far as the runs have any."""
     save_curves(folder / "curves.png", runs)
-    rows = _samples(runs)
-    if rows:
-        image_rows.save(folder / "samples.png", rows, {"rows": [row.label for row in rows]})
-    rows = _reconstructions(runs)
-    if rows:
-        image_rows.save(folder / "reconstructions.png", rows, {"rows": [row.label for row in rows]})
+    for name, rows in (
+        ("rows_of_samples", _samples(runs)),
+        ("rows_of_reconstructions", _reconstructions(runs)),
+    ):
+        if rows:
+            labels = [row.label for row in rows]
+            image_rows.save(folder / f"{name}.png", rows, {"rows": labels})
 
 
 @figures.styled
@@ -41,38 +51,50 @@ def save_curves(path: pathlib.Path, runs: Sequence[ComparedRun]) -> None:
     size = (figures.PAGE, 1.7 * rows + 0.16 * legend_rows + 0.2)
     figure = Figure(size, layout="constrained")
     axes = figure.subplots(rows, 2, squeeze=False).ravel()
-    for axis, (stage, column) in zip(axes, panels, strict=False):
+    for axis, panel in zip(axes, panels, strict=False):
         for run in runs:
-            log = run.logs.get(stage, {})
-            if column in log:
-                style, color = LINES[(run.number - 1) % len(LINES)]
-                figures.curve(
-                    axis, log["epoch"], log[column], color=color, linestyle=style, label=run.label
-                )
-        axis.set_title(f"stage {stage}: {NAMES.get(column, column)}")
-        axis.set_yscale("log" if column in LOGARITHMIC else "linear")
+            if panel in _panels_of(run):
+                log, (style, color) = run.logs[panel.stage], LINES[(run.number - 1) % len(LINES)]
+                line = {"color": color, "linestyle": style, "label": run.label}
+                figures.curve(axis, log["epoch"], log[panel.column], **line)
+        axis.set_title(f"stage {panel.stage}: {panel.name}")
+        axis.set_ylabel(panel.unit)
+        axis.set_yscale("log" if panel.column in LOGARITHMIC else "linear")
         figures.epochs(axis)
     for axis in axes[len(panels) :]:
         axis.set_axis_off()
     figures.legend(figure, axes, LEGEND_COLUMNS)
-    figures.write(path, figure, {run.label: _shown(run, panels) for run in runs})
+    figures.write(path, figure, {run.label: _shown(run) for run in runs})
 
 
-def _panels(runs: Sequence[ComparedRun]) -> list[tuple[int, str]]:
-    """Stage and column of each panel."""
-    found = {(stage, name) for run in runs for stage, log in run.logs.items() for name in log}
-    facts = set(epoch_log.FACTS).difference(LOGARITHMIC)
-    shown = [pair for pair in found if pair[1] not in facts]
-    order = (*LOGARITHMIC, "kl", "reconstruction")
-    return sorted(shown, key=lambda p: (p[0], order.index(p[1]) if p[1] in order else 9, p[1]))
+def _panels(runs: Sequence[ComparedRun]) -> list[Panel]:
+    """All panels, those of stage 1 first."""
+    order = list(figures.LABELS)
+
+    def place(panel: Panel) -> tuple:
+        known = panel.column in order
+        return panel.stage, order.index(panel.column) if known else len(order), panel.name
+
+    return sorted({panel for run in runs for panel in _panels_of(run)}, key=place)
 
 
-def _shown(run: ComparedRun, panels: Sequence[tuple[int, str]]) -> dict:
-    return {
-        f"stage{stage}": {"epoch": list(log["epoch"])}
-        | {name: list(log[name]) for of, name in panels if of == stage and name in log}
-        for stage, log in sorted(run.logs.items())
-    }
+def _panels_of(run: ComparedRun) -> list[Panel]:
+    """The panels that a run has a line in."""
+    hidden = set(epoch_log.FACTS).difference(LOGARITHMIC)
+    return [
+        Panel(stage, column, *figures.label(column, log))
+        for stage, log in run.logs.items()
+        for column in log
+        if column not in hidden
+    ]
+
+
+def _shown(run: ComparedRun) -> dict:
+    """The numbers of a run's lines, for JSON."""
+    shown = {f"stage{stage}": {"epoch": list(log["epoch"])} for stage, log in run.logs.items()}
+    for panel in _panels_of(run):
+        shown[f"stage{panel.stage}"][panel.column] = list(run.logs[panel.stage][panel.column])
+    return shown
 
 
 def _samples(runs: Sequence[ComparedRun]) -> list[ImageRow]:

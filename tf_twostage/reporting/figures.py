@@ -5,7 +5,7 @@ import logging
 import math
 import os
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import matplotlib
 import numpy as np
@@ -33,8 +33,28 @@ STYLE = {
     "legend.frameon": False,
     "pdf.fonttype": 42,  # letters stay letters
 }
+LABELS = {  # a column of a log -> what a figure calls it, its unit
+    "gamma": ("γ", "(unit of the data)²"),
+    "mse": ("mean squared error", "(unit of the data)²"),
+    "kl": ("KL divergence", "nats per example"),
+    "reconstruction": ("reconstruction, -log p", "nats per example"),
+    "d_loss": ("discriminator's loss", ""),
+    "g_loss": ("generator's loss", ""),
+    "adversary": ("adversary's loss", ""),
+}
+SQUARED_ERROR = ("squared error of an image", "(pixel in -1..1)²")  # a WAE's reconstruction term
+
+Log = Mapping[str, Sequence[float]]  # column -> a value an epoch
+
 styled = matplotlib.rc_context(STYLE)  # decorates whoever makes a figure
 logging.getLogger("fontTools").setLevel(logging.WARNING)  # it tells of every letter in a PDF
+
+
+def label(column: str, log: Log) -> tuple[str, str]:
+    """What a column of a log is called, and its unit. A WAE's log is the one with a penalty."""
+    if column == "reconstruction" and "penalty" in log:
+        return SQUARED_ERROR
+    return LABELS.get(column, (column, ""))
 
 
 def write(path: str | os.PathLike, figure: Figure, numbers: Mapping, dpi: float = DPI) -> None:
@@ -52,6 +72,8 @@ def write(path: str | os.PathLike, figure: Figure, numbers: Mapping, dpi: float 
       WriteError: a file cannot be written.
     """
     FigureCanvasAgg(figure)
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")  # everything has its place now: it holds for both files
     path = pathlib.Path(path)
     undated = {"png": {}, "pdf": {"CreationDate": None}}
     for kind, metadata in undated.items():

@@ -46,7 +46,7 @@ def save(
     figure = Figure((full_width / dpi, full_height / dpi))
     box = (left / full_width, bottom / full_height, width / full_width, height / full_height)
     axis = figure.add_axes(box)
-    axis.imshow(picture, interpolation="nearest", aspect="auto")
+    axis.imshow(picture, interpolation="none", aspect="auto")
     axis.set_yticks((np.arange(len(rows)) + 0.5) * height / len(rows), [row.label for row in rows])
     axis.set_xticks([])
     axis.set_xlabel(below)

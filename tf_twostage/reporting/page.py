@@ -30,13 +30,14 @@ img { max-width: 100%; height: auto; display: block; }
 .missing { color: #8a4b00; }
 @media (max-width: 40rem) { body { padding: .7rem; font-size: 15px; } .facts th { width: 46%; }
   .pictures { grid-template-columns: minmax(0, 1fr); }
-  .wide img { max-width: none; width: 44rem; }
+  .scrolled img { max-width: none; width: 44rem; }
   thead + tbody th { position: sticky; left: 0; background: #fff; min-width: 6rem; } }
 @media print { @page { margin: 15mm; } body { font-size: 9pt; max-width: none; padding: 0; }
   h2 { break-after: avoid; margin-top: 1.2rem; } figure, tr { break-inside: avoid; }
   thead { display: table-header-group; } .scroll { overflow: visible; }
   .pictures { display: block; } figure { margin-bottom: 1rem; max-width: 12cm; }
-  figure.wide { max-width: none; } th, td { overflow-wrap: anywhere; } img { max-height: 23cm; } }
+  figure.wide { max-width: none; } img { max-height: 23cm; }
+  thead th, thead + tbody :is(th, td) { font-size: 8pt; padding-right: .4rem; } }
 """
 
 HEAD = """<!DOCTYPE html>
@@ -50,8 +51,9 @@ HEAD = """<!DOCTYPE html>
 <body>
 """
 
-# As wide as the page; on a phone they keep a width at which they can be read, and scroll.
-WIDE = {"losses", "noise_directions", "curves", "samples", "reconstructions"}
+WIDE = {"reconstructions"}  # as wide as the page
+# As wide; on a phone they keep a width at which their letters can be read, and scroll.
+SCROLLED = {"losses", "noise_directions", "curves", "rows_of_samples", "rows_of_reconstructions"}
 NOT_MEASURED = "not recorded"
 
 
@@ -77,6 +79,7 @@ def others(folder: pathlib.Path, *known: Iterable[str]) -> set[str]:
 def picture(path: pathlib.Path, caption: str) -> str:
     data = base64.b64encode(path.read_bytes()).decode("ascii")
     wide = ' class="wide"' if path.stem in WIDE else ""
+    wide = ' class="wide scrolled"' if path.stem in SCROLLED else wide
     return (
         f'<figure{wide}><div class="scroll"><img alt="{escape(path.stem)}" '
         f'src="data:image/png;base64,{data}"></div>'

@@ -11,20 +11,11 @@ from matplotlib.ticker import MaxNLocator
 from tf_twostage import epoch_log, recipes
 from tf_twostage.evaluation import diagnostics
 from tf_twostage.reporting import figures, image_rows
-from tf_twostage.reporting.figures import BLUE, COLORS, GREY, ORANGE
+from tf_twostage.reporting.figures import BLUE, COLORS, GREY, ORANGE, Log
 from tf_twostage.reporting.image_rows import ImageRow
 from tf_twostage.run_folder import RunFolder
 
-LABELS = {  # a term of a loss -> what the plot calls it, its unit
-    "kl": ("KL divergence", "nats per example"),
-    "reconstruction": ("reconstruction, -log p", "nats per example"),
-    "d_loss": ("discriminator's loss", ""),
-    "g_loss": ("generator's loss", ""),
-    "adversary": ("adversary's loss", ""),
-}
 WIDTH_OF_BINS = 0.05  # of the histogram of lambda_j
-
-Log = Mapping[str, Sequence[float]]  # column -> a value an epoch
 
 
 def write_curves(folder: RunFolder) -> None:
@@ -51,7 +42,7 @@ def save_losses(path: str | os.PathLike, logs: Mapping[int, Log]) -> None:
     for column, (stage, log) in zip(axes.T, sorted(logs.items()), strict=True):
         column[0].set_title(f"stage {stage}")
         for axis, term, color in zip(column, terms[stage], COLORS, strict=False):
-            label, unit = LABELS.get(term, (term, ""))
+            label, unit = figures.label(term, log)
             figures.curve(axis, log["epoch"], log[term], color=color, label=label)
             axis.set_ylabel(unit)
             _mark_drops(axis, log, "learning rate lowered" if term == terms[stage][-1] else None)
