@@ -1,5 +1,6 @@
 """`compare.html`: several runs of one data set on one page, with their figures beside it."""
 
+import itertools
 import json
 import os
 import pathlib
@@ -8,7 +9,7 @@ from typing import NamedTuple
 
 from tf_twostage import files
 from tf_twostage.files import PathLike
-from tf_twostage.reporting import compare_figures, compared_runs, page
+from tf_twostage.reporting import compare_figures, compared_runs, figures, page
 from tf_twostage.reporting.compared_runs import ComparedRun
 
 TITLE = "Runs side by side"
@@ -77,12 +78,17 @@ def write(paths: Sequence[PathLike], output_dir: PathLike) -> pathlib.Path:
     files.replace_text(
         folder / "numbers.json", json.dumps(_as_json(runs, numbers), indent=2) + "\n"
     )
-    for name in FIGURES:  # none of a former comparison stays
-        (folder / f"{name}.png").unlink(missing_ok=True)
+    _remove_figures(folder)
     compare_figures.write_all(folder, runs)
     path = output_dir / "compare.html"
     files.replace_text(path, _page(runs, numbers, folder))
     return path
+
+
+def _remove_figures(folder: pathlib.Path) -> None:
+    """Removes those of a former comparison, as this one may not have all."""
+    for name, kind in itertools.product(FIGURES, figures.KINDS):
+        (folder / f"{name}.{kind}").unlink(missing_ok=True)
 
 
 def _numbers(run: ComparedRun) -> dict[str, float]:

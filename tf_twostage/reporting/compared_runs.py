@@ -94,7 +94,8 @@ def _metrics(folder: RunFolder) -> dict:
 
 def _check_images(first: RunFolder, expected: dict, folder: RunFolder, config: dict) -> None:
     theirs, ours = expected.get("dataset") or {}, config.get("dataset") or {}
-    known = {"image_shape", "train", "test"} <= set(ours) and "recipe" in config
+    known = {"image_shape", "train", "test"} <= set(ours)
+    known = known and isinstance(config.get("recipe"), dict)
     if not known:
         raise InputError(f"{folder.config} is damaged: leave that run out, or restore the file")
     of_first = {"identity": ours.get("identity")} | theirs  # former versions have no identity

@@ -17,6 +17,7 @@ from tf_twostage import files
 
 COLUMN, PAGE = 3.3, 6.8  # inches: the widths of a column and of a page of two columns
 DPI = 300
+KINDS = ("png", "pdf", "json")  # of the files of a figure
 GREY = "#666666"
 # Okabe and Ito's colours, told apart with any colour vision, but for yellow: too light for a line.
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")

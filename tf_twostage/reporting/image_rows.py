@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from tf_twostage.reporting import figures
@@ -39,17 +40,27 @@ def save(
     least = math.ceil(PICTURE_PIXELS / columns)
     tiles = np.concatenate([tiles_of(row.images, least) for row in rows])
     picture = mosaic(tiles, columns, GUTTER)
+    figure, axis = _framed(picture, BELOW if below else 0)
+    height = len(picture)
+    axis.set_yticks((np.arange(len(rows)) + 0.5) * height / len(rows), [row.label for row in rows])
+    axis.set_xlabel(below)
+    figures.write(path, figure, numbers, figure.dpi)
+
+
+def _framed(picture: np.ndarray, below: float) -> tuple[Figure, Axes]:
+    """A figure of this picture, with `LABELS` inches at its left and some below.
+
+    Its dpi makes each pixel of the picture one of the PNG.
+    """
     height, width, _ = picture.shape
-    dpi = width / (figures.PAGE - LABELS)  # so that a pixel of the picture is one of the PNG
-    left, bottom = round(LABELS * dpi), round(BELOW * dpi) if below else 0
+    dpi = width / (figures.PAGE - LABELS)
+    left, bottom = round(LABELS * dpi), round(below * dpi)
     full_width, full_height = left + width, height + bottom
-    figure = Figure((full_width / dpi, full_height / dpi))
+    figure = Figure((full_width / dpi, full_height / dpi), dpi)
     box = (left / full_width, bottom / full_height, width / full_width, height / full_height)
     axis = figure.add_axes(box)
     axis.imshow(picture, interpolation="none", aspect="auto")
-    axis.set_yticks((np.arange(len(rows)) + 0.5) * height / len(rows), [row.label for row in rows])
     axis.set_xticks([])
-    axis.set_xlabel(below)
     axis.tick_params(length=0)
     axis.spines[:].set_visible(False)
-    figures.write(path, figure, numbers, dpi)
+    return figure, axis

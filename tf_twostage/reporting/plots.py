@@ -68,26 +68,19 @@ def save_gamma(path: str | os.PathLike, logs: Mapping[int, Log]) -> None:
     figure = Figure((figures.COLUMN, 0.4 + 1.6 * len(panels)), layout="constrained")
     axes = figure.subplots(len(panels), squeeze=False)[:, 0]
     for axis, (title, log, gamma, mse) in zip(axes, panels, strict=True):
-        figures.curve(
-            axis, log["epoch"], log[gamma], color=BLUE, label=r"$\gamma$, the decoder's variance"
-        )
-        if mse in log:
-            figures.curve(
-                axis,
-                log["epoch"],
-                log[mse],
-                color=ORANGE,
-                linestyle="--",
-                label="mean squared error",
-            )
+        for column, label, style in (
+            (gamma, r"$\gamma$, the decoder's variance", {"color": BLUE}),
+            (mse, "mean squared error", {"color": ORANGE, "linestyle": "--"}),
+        ):
+            if column in log:
+                figures.curve(axis, log["epoch"], log[column], label=label, **style)
         axis.set_title(title)
         axis.set_yscale("log")
         axis.set_ylabel("(pixel in 0..1)²" if title == "stage 1" else "(unit of z)²")
         figures.epochs(axis)
     figures.legend(figure, axes)
-    figures.write(
-        path, figure, _columns(logs, dict.fromkeys(logs, ("epoch", "gamma", "gamma_z", "mse")))
-    )
+    shown = dict.fromkeys(logs, ("epoch", "gamma", "gamma_z", "mse"))
+    figures.write(path, figure, _columns(logs, shown))
 
 
 @figures.styled
