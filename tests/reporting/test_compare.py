@@ -97,7 +97,8 @@ def test_twenty_runs_are_told_apart(tmp_path, drawn):
     assert len(gamma.lines) == len(kl.lines) == 20
     looks = {(line.get_color(), line.get_linestyle()) for line in kl.lines}
     assert len(looks) == 20
-    assert {figure.get_figwidth() for figure in drawn.values()} == {pytest.approx(6.8, abs=0.01)}
+    widths = [figure.get_figwidth() for figure in drawn.values()]
+    assert widths == pytest.approx([figures.PAGE] * 3, abs=0.01)
     assert drawn["rows_of_samples"].axes[0].get_yticklabels()[19].get_text() == (
         "20 two_stage\nstage 1"
     )
