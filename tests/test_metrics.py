@@ -10,14 +10,17 @@ from tf_twostage.metrics import (
     Distances,
     Encoding,
     FidScores,
+    LatentSpace,
     Metrics,
     NearDuplicates,
+    Normality,
     Scores,
 )
 
 DISTANCES = Distances(0.3, 0.2, 0.1, 50)
 DUPLICATES = NearDuplicates(0.02, 0.01, 0.01, 50)
-ENCODING = Encoding(1, None, (0.1, 1.0), 0.5)
+SPACE = LatentSpace((3.0, 0.0), 0.5, 0.9, Normality(0.2, 0.1, 0.005), None, 0.01, 50, 50)
+ENCODING = Encoding(1, None, (0.1, 1.0), 0.5, SPACE)
 SCORES = Scores((1, 2), 2, math.log(0.25) / 2, ENCODING, DISTANCES, DUPLICATES)
 FIDS = FidScores("table1", 64, "abc", False, 50, 1.5, {"table1": {"stage1": 3.0}, "plain": {}})
 
@@ -34,6 +37,7 @@ def test_the_order_of_the_file():
         "true_dimensions",
         "lambda",
         "reconstruction_mse",
+        "latent_space",
         "sliced_wasserstein",
         "near_duplicates",
         "fid",
@@ -41,6 +45,16 @@ def test_the_order_of_the_file():
         "seconds",
     ]
     assert values["latent_dim"] == 2
+    assert values["latent_space"] == {
+        "kl_per_dimension": [3.0, 0.0],
+        "active_share": 0.5,
+        "lambda_gap": 0.9,
+        "z": {"spectrum_distance": 0.2, "mmd2": 0.1, "p_value": 0.005},
+        "u": None,
+        "spectrum_floor": 0.01,
+        "draws": 50,
+        "mmd_draws": 50,
+    }
     assert values["gamma"] == pytest.approx(0.25)
     assert values["seconds"]["total"] == 3.0
     assert values["fid"]["stage1"] == 3.0  # of the protocol that stands first

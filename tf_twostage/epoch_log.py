@@ -7,15 +7,19 @@ from collections.abc import Sequence
 from tf_twostage import files
 
 # Columns that are no term of a loss.
-FACTS = ("epoch", "loss", "gamma", "gamma_z", "active_dimensions", "learning_rate", "seconds", "k")
+FACTS = (
+    *("epoch", "loss", "mse", "gamma", "gamma_z", "active_dimensions"),
+    *("learning_rate", "seconds", "k"),
+)
 
 
 def write_rows(path: pathlib.Path, rows: Sequence[dict]) -> None:
-    """Replaces a log by these rows, whole."""
+    """Replaces a log by these rows, whole; what a row of a former version lacks is nan."""
+    columns = dict.fromkeys(name for row in rows for name in row)
 
     def write(temporary: pathlib.Path) -> None:
         with temporary.open("w", newline="") as file:
-            writer = csv.DictWriter(file, rows[0].keys())
+            writer = csv.DictWriter(file, columns, restval="nan")
             writer.writeheader()
             writer.writerows(rows)
 

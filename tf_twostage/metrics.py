@@ -59,6 +59,35 @@ class NearDuplicates:
 
 
 @dataclasses.dataclass(frozen=True)
+class Normality:
+    """How far the latents of one stage, z ~ q(z) or u ~ q(u), are from draws from N(0, I)."""
+
+    spectrum_distance: float  # root mean square difference of sorted singular values over sqrt(n)
+    mmd2: float  # unbiased estimate of MMD^2; may be below 0
+    p_value: float  # of that: the share of random splits with one as great, in 0..1
+
+
+@dataclasses.dataclass(frozen=True)
+class LatentSpace:
+    """What the posteriors of the training images say about the latent space."""
+
+    kl: tuple[float, ...] | None  # [kappa], nats, mean over images; None where sd_z is 0
+    active_share: float  # of lambda_j below the threshold, 0..1
+    lambda_gap: float | None  # least lambda_j above it - greatest below; None where one is missing
+    z: Normality
+    u: Normality | None  # None where stage 2 is not trained
+    spectrum_floor: float  # the distance between the spectra of two N(0, I) matrices
+    draws: int  # n, rows of the matrices
+    mmd_draws: int  # rows of them that the MMD is measured on
+
+    def as_dict(self) -> dict:
+        """As it stands in metrics.json."""
+        values = dataclasses.asdict(self)
+        kl = None if self.kl is None else list(self.kl)
+        return {"kl_per_dimension": kl} | {k: v for k, v in values.items() if k != "kl"}
+
+
+@dataclasses.dataclass(frozen=True)
 class Encoding:
     """What an encoder gives."""
 
@@ -66,6 +95,7 @@ class Encoding:
     true_dimensions: int | None  # r, where it is known
     lambda_: tuple[float, ...]  # [kappa], mean posterior variances; 0 without any noise
     reconstruction_mse: float  # a pixel of held-out images, (0..1)^2
+    latent_space: LatentSpace
 
 
 @dataclasses.dataclass(frozen=True)
@@ -91,6 +121,7 @@ class Scores:
             "true_dimensions": self.encoding.true_dimensions,
             "lambda": list(self.encoding.lambda_),
             "reconstruction_mse": self.encoding.reconstruction_mse,
+            "latent_space": self.encoding.latent_space.as_dict(),
         }
         variance = {"gamma": self.gamma, "log_gamma": self.log_sd_x}
         return {

@@ -108,11 +108,15 @@ def test_noise_rows_of_a_real_model(model):
     assert np.abs(first[0].images - other[0].images).max() > 0
 
 
+def spectra(*arguments):
+    return diagnostics.singular_values(diagnostics.draws(*arguments))
+
+
 def test_spectrum_of_a_known_matrix():
     # No posterior noise: z is the matrix of means, of orthogonal columns 3 and 1 long.
     mean = np.zeros((4, 2), np.float32)
     mean[0, 0], mean[1, 1] = 3.0, 1.0
-    values = diagnostics.singular_values(Linear([1, 1], [1, 1]), mean, np.zeros_like(mean), 4)
+    values = spectra(Linear([1, 1], [1, 1]), mean, np.zeros_like(mean), 4)
     np.testing.assert_allclose(values.z, [3 / 2, 1 / 2], rtol=1e-6)
     assert values.u is None
     assert values.normal.shape == (2,)
@@ -121,7 +125,7 @@ def test_spectrum_of_a_known_matrix():
 def test_spectra_of_standard_normals_lie_near_one(model):
     count = 4000
     mean, stddev = np.zeros((count, 8), np.float32), np.ones((count, 8), np.float32)
-    values = diagnostics.singular_values(model, mean, stddev, count)
+    values = spectra(model, mean, stddev, count)
     np.testing.assert_allclose(values.z, 1, atol=0.1)
     np.testing.assert_allclose(values.normal, 1, atol=0.1)
     assert np.abs(values.z - values.normal).max() > 0  # other draws
@@ -137,7 +141,7 @@ def test_u_is_drawn_from_the_second_encoder(model):
     bias = encoder.mean.bias
     bias.assign(np.full(8, 3.0))  # mu_u = 3
     try:
-        values = diagnostics.singular_values(model, mean, np.zeros_like(mean), count)
+        values = spectra(model, mean, np.zeros_like(mean), count)
     finally:
         encoder.set_weights(weights)
     # u = 3 + N(0, 1): the second moment is 9 * ones + I, of eigenvalues 73 and 1.
@@ -147,6 +151,6 @@ def test_u_is_drawn_from_the_second_encoder(model):
 
 def test_no_more_samples_than_images(model):
     mean = np.ones((5, 8), np.float32)
-    values = diagnostics.singular_values(model, mean, np.zeros_like(mean), 100)
+    values = spectra(model, mean, np.zeros_like(mean), 100)
     assert values.z.shape == values.u.shape == values.normal.shape == (5,)
     np.testing.assert_allclose(values.z[0], np.sqrt(8), rtol=1e-6)

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from tf_twostage.evaluation import near_duplicates, scores
+from tf_twostage.evaluation import diagnostics, near_duplicates, scores
 from tf_twostage.models.inputs import as_float
+from tf_twostage.models.networks import Posterior
 
 
 def test_reconstruction_mse_by_hand(model, dataset):
@@ -15,7 +16,9 @@ def test_reconstruction_mse_by_hand(model, dataset):
 
 @pytest.fixture(scope="module")
 def found(model, dataset):
-    return scores.evaluate(model, dataset, np.array([0.01, 1, 1, 0.05]), seed=0)
+    stddev = np.tile(np.sqrt(np.float32([0.01, 1, 1, 0.05])), (50, 1))
+    posterior = Posterior(np.zeros_like(stddev), stddev)
+    return scores.evaluate(model, dataset, diagnostics.latents(model, posterior, 0), seed=0)
 
 
 def test_sample_distances_have_a_floor_and_a_factor(found, dataset):
@@ -33,6 +36,8 @@ def test_an_untrained_decoder_makes_near_duplicates_and_noise_has_few(found):
 
 def test_the_rest_by_hand(found):
     assert found.encoding.active_dimensions == 2
+    assert found.encoding.lambda_ == pytest.approx((0.01, 1, 1, 0.05))
+    assert found.encoding.latent_space.active_share == 0.5
     assert found.gamma == 1.0
 
 

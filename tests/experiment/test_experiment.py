@@ -83,6 +83,8 @@ def test_the_run_folder_holds_what_the_readme_lists(finished):
         "images/samples_stage1.png",
         "images/samples_stage2.png",
         "figures/gamma.png",
+        "figures/gamma.pdf",
+        "figures/gamma.json",
         "checkpoints/stage1.weights.h5",
         "checkpoints/stage2.weights.h5",
         "saved_model/1/saved_model.pb",
@@ -101,6 +103,12 @@ def test_metrics_and_config(finished):
     log = epoch_log.read_log(finished / "stage1.csv")
     assert metrics["loss"]["stage1"]["kl"] == log["kl"][-1]
     assert 0 < metrics["gamma"] < 2
+    assert log["mse"][-1] > 0
+    space = metrics["latent_space"]
+    assert len(space["kl_per_dimension"]) == TINY["latent_dim"]
+    assert min(space["kl_per_dimension"]) > 0
+    assert 0 < space["z"]["p_value"] <= 1
+    assert space["u"]["spectrum_distance"] > 0
     distances = metrics["sliced_wasserstein"]
     assert distances["factor"] == pytest.approx(distances["stage1"] / distances["stage2"])
     config = json.loads((finished / "config.json").read_text())
@@ -300,7 +308,16 @@ def test_wrong_flags_are_named_without_importing_tensorflow(flag):
 
 def test_help_lists_the_flags():
     done = command_line("--help")
-    for flag in ("--dataset", "--stage", "--recipe", "--gamma", "--batch_size", "--[no]dry_run"):
+    for flag in (
+        "--report",
+        "--compare",
+        "--dataset",
+        "--stage",
+        "--recipe",
+        "--gamma",
+        "--batch_size",
+        "--[no]dry_run",
+    ):
         assert flag in done.stdout
 
 

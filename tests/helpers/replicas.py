@@ -50,7 +50,7 @@ class StepLosses(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch, logs=None):
         results = self.model.get_metrics_result()
-        names = ("kl", "reconstruction", "loss", "gamma", "active_dimensions")
+        names = ("kl", "reconstruction", "loss", "gamma", "active_dimensions", "mse")
         self.rows.append([float(results[name]) for name in names])
 
 

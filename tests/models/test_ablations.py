@@ -128,7 +128,7 @@ def test_joint_gradients_reach_every_weight_of_both_stages():
     model = small_wae.compiled(small_wae.make("joint"))
     before = [v.numpy() for v in model.trainable_variables]
     logs = small_wae.train(model, small_wae.batches("joint"))
-    expected = {"loss", "kl", "reconstruction", "gamma", "active_dimensions", "gamma_z"}
+    expected = {"loss", "kl", "reconstruction", "mse", "gamma", "active_dimensions", "gamma_z"}
     assert set(logs) == expected
     stages = [*model.stage1.trainable_variables, *model.stage2.trainable_variables]
     assert {id(v) for v in stages} == {id(v) for v in model.trainable_variables}

@@ -82,6 +82,8 @@ def test_compute_loss_is_mean_of_terms_plus_weight_decay():
     expected = np.mean(terms.kl + terms.reconstruction) + decay
     assert loss == pytest.approx(expected, rel=1e-5)
     assert float(model.kl_metric.result()) == pytest.approx(np.mean(terms.kl), rel=1e-5)
+    mse = np.mean(np.square(batch["x"] - output.x_hat))
+    assert float(model.mse_metric.result()) == pytest.approx(mse, rel=1e-5)
 
 
 def test_gradient_of_weight_decay_is_its_rate_times_the_weight():

@@ -115,3 +115,24 @@ def test_one_small_pair_leaves_room_for_the_caption(tmp_path):
 def test_pairs_of_different_shapes_are_refused(tmp_path):
     with pytest.raises(ValueError, match="differ in shape"):
         grids.save_pairs(tmp_path / "pairs.png", distinct(2, 8, 1), distinct(3, 8, 1))
+
+
+@pytest.mark.parametrize(("side", "channels"), [(8, 1), (28, 1), (100, 3)])
+def test_images_come_back_from_their_grids(tmp_path, side, channels):
+    rng = np.random.default_rng(0)
+    first, second = rng.integers(0, 256, (2, 7, side, side, channels), dtype=np.uint8)
+    shape = (side, side, channels)
+    grids.save_grid(tmp_path / "grid.png", first)
+    np.testing.assert_array_equal(grids.read_grid(tmp_path / "grid.png", shape, 5), first[:5])
+    grids.save_pairs(tmp_path / "pairs.png", first, second / 255)
+    originals, again = grids.read_pairs(tmp_path / "pairs.png", shape, 7)
+    np.testing.assert_array_equal(originals, first)
+    np.testing.assert_array_equal(again, second)
+
+
+def test_no_grid_or_a_smaller_one_gives_no_images(tmp_path):
+    grids.save_grid(tmp_path / "grid.png", distinct(2, 8, 1))
+    (tmp_path / "damaged.png").write_text("no picture")
+    for name, count in (("grid.png", 9), ("damaged.png", 1), ("absent.png", 1)):
+        assert grids.read_grid(tmp_path / name, (8, 8, 1), count) is None
+        assert grids.read_pairs(tmp_path / name, (8, 8, 1), count) is None

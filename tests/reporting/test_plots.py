@@ -1,15 +1,14 @@
 """Plots as files that open, with what they must say."""
 
-import dataclasses
+import json
+import math
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from tf_twostage import recipes
 from tf_twostage.evaluation import diagnostics
-from tf_twostage.models.two_stage import TwoStageVAE
-from tf_twostage.reporting import plots
+from tf_twostage.reporting import figures, plots
 from tf_twostage.run_folder import RunFolder
 
 
@@ -39,11 +38,20 @@ def write_log(path, columns):
 def drawn(monkeypatch):
     """The matplotlib figures that were written, in order."""
     written = []
-    write = plots.write_figure
-    monkeypatch.setattr(
-        plots, "write_figure", lambda path, figure: (written.append(figure), write(path, figure))
-    )
+    write = figures.write
+
+    def keeping(path, figure, *arguments):
+        written.append(figure)
+        write(path, figure, *arguments)
+
+    monkeypatch.setattr(figures, "write", keeping)
     return written
+
+
+def numbers(path):
+    """The JSON beside a figure; its PDF must be there too."""
+    assert path.with_suffix(".pdf").read_bytes().startswith(b"%PDF")
+    return json.loads(path.with_suffix(".json").read_text())
 
 
 def legend(figure):
@@ -62,13 +70,16 @@ def test_losses_show_both_terms_of_both_stages(tmp_path, drawn):
     assert len(reconstruction2.lines) == 1  # never halved
     assert {axis.get_ylabel() for axis in drawn[0].axes} == {"nats per example"}
     assert pixels(tmp_path / "losses.png").std() > 0
+    found = numbers(tmp_path / "losses.png")
+    assert found["stage2"] == {key: log(4)[key] for key in ("epoch", "kl", "reconstruction")}
+    assert found["stage1"]["kl"] == kl1.lines[0].get_ydata().tolist()
 
 
 def test_losses_of_a_gan_have_a_row_each_and_no_gamma(tmp_path, drawn):
     columns = {"epoch": [1.0, 2.0], "loss": [3.0, 4.0], "d_loss": [1.0, 0.5], "g_loss": [3.0, 4.0]}
     write_log(tmp_path / "stage1.csv", columns | {"learning_rate": [1e-4, 1e-4]})
     plots.write_curves(RunFolder(tmp_path))
-    assert [path.name for path in (tmp_path / "figures").iterdir()] == ["losses.png"]
+    assert {path.stem for path in (tmp_path / "figures").iterdir()} == {"losses"}
     assert legend(drawn[0]) == ["discriminator's loss", "generator's loss"]
 
 
@@ -84,7 +95,28 @@ def test_gamma_has_a_logarithmic_axis(tmp_path, drawn):
     (axis,) = drawn[0].axes
     assert axis.get_yscale() == "log"
     np.testing.assert_allclose(axis.lines[0].get_ydata(), log(12)["gamma"])
-    assert legend(drawn[0]) == ["stage 1"]
+    assert legend(drawn[0]) == [r"$\gamma$, the decoder's variance"]  # a log of a former version
+    assert numbers(tmp_path / "gamma.png")["stage1"]["gamma"] == log(12)["gamma"]
+
+
+def test_gamma_stands_beside_the_error_that_it_settles_at(tmp_path, drawn):
+    error = [math.nan, 0.3, 0.2]  # the first epoch was trained by a former version
+    first = log(3) | {"mse": error, "gamma_z": [0.5, 0.4, 0.3]}
+    plots.save_gamma(tmp_path / "gamma.png", {1: first})
+    images, latents = drawn[0].axes
+    np.testing.assert_array_equal(images.lines[1].get_ydata(), error)
+    np.testing.assert_array_equal(latents.lines[0].get_ydata(), first["gamma_z"])
+    assert legend(drawn[0])[1] == "mean squared error"
+    assert numbers(tmp_path / "gamma.png")["stage1"]["mse"] == [None, 0.3, 0.2]
+
+
+def test_the_same_figure_has_the_same_bytes_and_the_width_of_a_column(tmp_path):
+    for name in ("a", "b"):
+        plots.save_gamma(tmp_path / f"{name}.png", {1: log(12)})
+    for kind in ("png", "pdf", "json"):
+        first, second = ((tmp_path / f"{name}.{kind}").read_bytes() for name in "ab")
+        assert first == second
+    assert pixels(tmp_path / "a.png").shape[1] == round(3.3 * 300)
 
 
 @pytest.mark.parametrize("greatest", [0.09, 1.0, 1.05, 1.31])
@@ -96,6 +128,9 @@ def test_histogram_counts_every_dimension(tmp_path, drawn, greatest):
     assert heights[0] == 2  # both below 0.05
     assert axis.get_title().startswith(f"{3 if greatest < 0.1 else 2} of 3")
     assert axis.lines[0].get_xdata()[0] == 0.1
+    found = numbers(tmp_path / "lambda.png")
+    assert found["lambda"] == [0.0, 0.01, greatest]
+    assert found["counts"] == heights
 
 
 def test_singular_values_without_stage_2(tmp_path, drawn):
@@ -104,6 +139,7 @@ def test_singular_values_without_stage_2(tmp_path, drawn):
     normal, stage1 = drawn[0].axes[0].lines
     np.testing.assert_array_equal(normal.get_ydata(), values.normal)
     np.testing.assert_array_equal(stage1.get_ydata(), values.z)
+    assert numbers(tmp_path / "values.png") == {"z": [1.2, 0.4], "normal": [1.01, 0.99]}
     plots.save_singular_values(tmp_path / "values.png", values._replace(u=values.normal))
     assert len(drawn[1].axes[0].lines) == 3
 
@@ -116,38 +152,18 @@ def test_noise_rows_are_drawn_pixel_by_pixel_with_their_numbers(tmp_path, drawn)
     ]
     plots.save_noise_directions(tmp_path / "noise.png", rows)
     labels = [text.get_text() for text in drawn[0].axes[0].get_yticklabels()]
-    assert labels == ["lambda = 0.0123\nvariance 0.5", "lambda = 0.99\nvariance 0"]
-    picture = pixels(tmp_path / "noise.png")[50:-50, 180:-10]
-    assert picture.shape == (2 * 84 + 4, 3 * 84 + 4, 3)
-    assert (picture[4:84, 4:84] == 204).all()
-    assert (picture[88:168, 88:168] == 0).all()
-    assert (picture[84:88] == 255).all()
-
-
-def test_every_figure_with_and_without_stage_2_and_logs(tmp_path, drawn):
-    recipe = recipes.get("quick", "manifold", 1000)
-    recipe = dataclasses.replace(recipe, latent_dim=8, stage2_width=16)
-    model = TwoStageVAE(recipe, (8, 8, 3))
-    model.trained = {1}
-    images = np.random.default_rng(0).integers(0, 256, (4, 8, 8, 3), np.uint8)
-    posterior = model.encode(images)
-    lambda_ = diagnostics.eigenvalues(posterior.stddev)
-    arguments = (RunFolder(tmp_path), model, images[0], posterior, lambda_)
-    names = {"lambda.png", "singular_values.png", "noise_directions.png"}
-    figures = tmp_path / "figures"
-    plots.write_curves(RunFolder(tmp_path))
-    plots.write_latent_space(*arguments)
-    assert {path.name for path in figures.iterdir()} == names
-    assert len(drawn[1].axes[0].lines) == 2  # no q(u)
-
-    model.trained = {1, 2}
-    write_log(tmp_path / "stage1.csv", log(3))
-    write_log(tmp_path / "stage2.csv", log(3))
-    plots.write_latent_space(*arguments)
-    plots.write_curves(RunFolder(tmp_path))
-    assert {path.name for path in figures.iterdir()} == names | {"losses.png", "gamma.png"}
-    assert all(pixels(path).std() > 0 for path in figures.iterdir())
-    assert legend(drawn[-1]) == ["stage 1", "stage 2"]
+    expected = ["$\\lambda$ = 0.0123\nvariance 0.5", "$\\lambda$ = 0.99\nvariance 0"]
+    assert labels == expected
+    side = 13 * 40  # the least whole factor that makes three images 1500 pixels wide
+    picture = pixels(tmp_path / "noise.png")
+    picture = picture[: 2 * (side + 4) + 4, -(3 * (side + 4) + 4) :]
+    assert (picture[4 : side + 4, 4 : side + 4] == 204).all()
+    assert (picture[side + 8 : -4, 4 : side + 4] == 0).all()
+    assert (picture[side + 4 : side + 8] == 255).all()
+    assert numbers(tmp_path / "noise.png")["rows"] == [
+        {"dimension": 5, "lambda": 0.0123, "variance": 0.5},
+        {"dimension": 1, "lambda": 0.99, "variance": 0.0},
+    ]
 
 
 def test_a_started_stage_without_epochs_has_no_log(tmp_path):

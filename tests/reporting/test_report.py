@@ -146,6 +146,38 @@ def test_gamma_that_is_not_learned_is_expected_at_one(tmp_path, change, expected
     assert read(tmp_path).row("gamma, the decoder's variance")[1] == expected
 
 
+SPACE = {
+    "kl_per_dimension": [4.0, 3.0, 0.001],
+    "active_share": 0.5,
+    "lambda_gap": 0.25,
+    "z": {"spectrum_distance": 0.07, "mmd2": 0.012, "p_value": 0.005},
+    "u": {"spectrum_distance": 0.008, "mmd2": -0.0001, "p_value": 0.55},
+    "spectrum_floor": 0.004,
+}
+
+
+def test_numbers_of_the_latent_space(tmp_path):
+    write(tmp_path, metrics=METRICS | {"latent_space": SPACE})
+    page = read(tmp_path)
+    assert page.row("share of lambda_j below 0.1; gap to the others")[0] == "50.0%; 0.25"
+    assert page.row("KL of one dimension: least, median, greatest")[0] == "0.001, 3, 4 nats"
+    assert page.row("MMD² of q(z) to N(0, I)")[0] == "0.012, p = 0.005"
+    assert page.row("MMD² of q(u) to N(0, I)")[0] == "-0.0001, p = 0.55"
+    value, expected = page.row("distance of q(u)'s spectrum to N(0, I)'s")
+    assert (value, "0.004 apart" in expected) == ("0.008", True)
+
+
+def test_one_stage_or_a_former_version_lacks_what_it_has_no_numbers_for(tmp_path):
+    wae = CONFIG | {"recipe": CONFIG["recipe"] | {"model": "wae_mmd"}}
+    write(tmp_path, wae, METRICS | {"latent_space": SPACE | {"u": None, "kl_per_dimension": None}})
+    page = read(tmp_path)
+    assert "fits q(z) to N(0, I)" in page.row("MMD² of q(z) to N(0, I)")[1]
+    assert "MMD² of q(u)" not in page.text
+    assert "KL of one dimension" not in page.text
+    write(tmp_path)
+    assert "MMD²" not in read(tmp_path).text
+
+
 def test_unknown_true_dimension_is_not_invented(tmp_path):
     write(tmp_path, metrics=METRICS | {"true_dimensions": None})
     assert "r =" not in read(tmp_path).row("active dimensions")[1]

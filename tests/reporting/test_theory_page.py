@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from tf_twostage.evaluation.theory.verdicts import Claim, Curve, Plot, Verdict, row
-from tf_twostage.reporting import plots, theory_page
+from tf_twostage.reporting import figures, theory_page
 
 FACTS = {"seconds": 12.5, "budget": {"d": 64}}
 
@@ -60,8 +60,8 @@ def test_summary_has_a_line_for_each_claim():
 
 
 def test_plot_shows_measured_and_predicted_curves(tmp_path, monkeypatch):
-    drawn, write = [], plots.write_figure
-    monkeypatch.setattr(plots, "write_figure", lambda p, f: (drawn.append(f), write(p, f)))
+    drawn, write = [], figures.write
+    monkeypatch.setattr(figures, "write", lambda p, f, n: (drawn.append(f), write(p, f, n)))
     theory_page.write(
         tmp_path, [verdict("one", [0.5], True, log_y=True, lines=False, whole_x=True)], FACTS
     )
@@ -74,3 +74,5 @@ def test_plot_shows_measured_and_predicted_curves(tmp_path, monkeypatch):
     np.testing.assert_array_equal(ticks, ticks.round())
     assert (axis.get_xlabel(), axis.get_ylabel()) == ("gamma", "cost")
     assert np.array(Image.open(tmp_path / "plots/one.png")).std() > 0
+    numbers = json.loads((tmp_path / "plots/one.json").read_text())
+    assert [curve["y"] for curve in numbers["curves"]] == [[3.0, 4.0], [3.0, 3.0]]

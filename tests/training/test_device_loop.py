@@ -15,7 +15,7 @@ from tf_twostage.run_folder import RunFolder
 from tf_twostage.training import device_loop, fit
 from tf_twostage.training.devices import Devices
 
-TERMS = ("loss", "kl", "reconstruction", "gamma", "active_dimensions")
+TERMS = ("loss", "kl", "reconstruction", "mse", "gamma", "active_dimensions")
 
 
 def train(run, loop, *callbacks, recipe=RECIPE, data=None):

@@ -83,10 +83,24 @@ def test_the_log_holds_every_epoch_and_its_own_rate(tmp_path):
     log = epoch_log.read_log(tmp_path / "stage2.csv")
     assert log["epoch"] == [1, 2, 3, 4]
     assert log["learning_rate"] == pytest.approx([1e-3, 1e-3, 5e-4, 5e-4])
-    assert {"loss", "kl", "reconstruction", "gamma", "active_dimensions", "seconds"} <= set(log)
+    assert {"loss", "kl", "reconstruction", "mse", "gamma", "active_dimensions", "seconds"} <= set(
+        log
+    )
     decay = np.array(log["loss"]) - np.array(log["kl"]) - np.array(log["reconstruction"])
     assert np.all(decay > 0)  # the loss holds the weight decay too
     assert list(tmp_path.glob("tensorboard/stage2/train/events*"))
+
+
+def test_a_log_of_a_former_version_goes_on_with_what_it_lacks_unknown(tmp_path):
+    train(tmp_path, recipe=dataclasses.replace(RECIPE, stage2_epochs=1))
+    path = tmp_path / "stage2.csv"
+    (row,) = epoch_log.read_rows(path)
+    del row["mse"]
+    epoch_log.write_rows(path, [row])
+    train(tmp_path)
+    mse = epoch_log.read_log(path)["mse"]
+    assert math.isnan(mse[0])
+    assert all(value > 0 for value in mse[1:])
 
 
 @pytest.mark.parametrize("at", [(0, 2), (2, 1), (3, 4)])

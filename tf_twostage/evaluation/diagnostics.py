@@ -13,6 +13,7 @@ from tf_twostage.errors import InputError
 from tf_twostage.models.latent_model import LatentModel
 from tf_twostage.models.networks import Posterior
 
+DRAWS = 10_000  # latents behind the singular values, at most
 ROWS = 10  # directions shown by `noise_along_directions`
 
 
@@ -25,15 +26,43 @@ class NoiseRow(NamedTuple):
     variance: float  # mean over pixels and channels of the variance over `images`, (0..1)^2
 
 
-class SingularValues(NamedTuple):
-    """Spectra of sample matrices [n, kappa], descending, divided by sqrt(n); [min(n, kappa)].
-
-    An i.i.d. N(0, I) matrix has all of them near 1.
-    """
+class Draws(NamedTuple):
+    """Equally many draws from each law, float [n, kappa]."""
 
     z: np.ndarray  # z ~ q(z)
     u: np.ndarray | None  # u ~ q(u); None where stage 2 is not trained
     normal: np.ndarray  # i.i.d. N(0, I)
+
+
+class SingularValues(NamedTuple):
+    """Spectra of matrices [n, kappa], descending, divided by sqrt(n); [min(n, kappa)].
+
+    An i.i.d. N(0, I) matrix has all of them near 1.
+    """
+
+    z: np.ndarray
+    u: np.ndarray | None
+    normal: np.ndarray
+
+
+class Latents(NamedTuple):
+    """What all numbers and figures of the latent space are made of."""
+
+    posterior: Posterior  # q(z|x) of the N training images, [N, kappa] each
+    lambda_: np.ndarray  # [kappa], `eigenvalues` of it
+    draws: Draws
+
+
+def latents(model: LatentModel, posterior: Posterior, seed: int) -> Latents:
+    """The latents of a trained model.
+
+    Args:
+      model: only its second stage is used, where it is trained.
+      posterior: q(z|x) of the training images, [N, kappa] each.
+      seed: int >= 0, of all draws.
+    """
+    found = draws(model, *posterior, DRAWS, seed)
+    return Latents(posterior, eigenvalues(posterior.stddev), found)
 
 
 def eigenvalues(stddev: np.ndarray) -> np.ndarray:
@@ -127,23 +156,27 @@ def noise_along_directions(
     return rows
 
 
-def singular_values(
+def draws(
     model: LatentModel, mean: np.ndarray, stddev: np.ndarray, count: int, seed: int = 0
-) -> SingularValues:
-    """Spectra of samples of q(z), q(u) and N(0, I), matrices of one shape (Figure 1, right).
+) -> Draws:
+    """Draws from q(z), q(u) and N(0, I).
 
     Args:
       model: only its second stage is used, where it is trained.
       mean, stddev: q(z|x) of N images, [N, kappa] each.
-      count: n, how many samples; at most N are taken, each from another image.
+      count: n, how many; at most N are taken, each from another image.
       seed: int >= 0, of the choice of images and of all noise.
     """
     rng = np.random.default_rng(seed)
     rows = rng.permutation(len(mean))[:count]
     z = _draw(Posterior(mean[rows], stddev[rows]), rng)
     u = _draw(model.encode_latents(z), rng) if 2 in model.trained else None
-    normal = rng.standard_normal(z.shape)
-    return SingularValues(_spectrum(z), None if u is None else _spectrum(u), _spectrum(normal))
+    return Draws(z, u, rng.standard_normal(z.shape))
+
+
+def singular_values(found: Draws) -> SingularValues:
+    """The spectra of all draws (Figure 1, right)."""
+    return SingularValues(*(None if matrix is None else spectrum(matrix) for matrix in found))
 
 
 def _draw(posterior: Posterior, rng: np.random.Generator) -> np.ndarray:
@@ -151,6 +184,7 @@ def _draw(posterior: Posterior, rng: np.random.Generator) -> np.ndarray:
     return posterior.mean + posterior.stddev * noise
 
 
-def _spectrum(samples: np.ndarray) -> np.ndarray:
+def spectrum(samples: np.ndarray) -> np.ndarray:
+    """Singular values of draws [n, kappa], descending, over sqrt(n): [min(n, kappa)]."""
     values = np.linalg.svd(samples.astype(np.float64), compute_uv=False)
     return values / np.sqrt(len(samples))

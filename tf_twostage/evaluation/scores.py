@@ -6,7 +6,8 @@ from typing import NamedTuple
 import numpy as np
 
 from tf_twostage.data.datasets import Dataset
-from tf_twostage.evaluation import diagnostics, near_duplicates
+from tf_twostage.evaluation import diagnostics, latent_space, near_duplicates
+from tf_twostage.evaluation.diagnostics import Latents
 from tf_twostage.evaluation.distances import sliced_wasserstein
 from tf_twostage.metrics import Distances, Encoding, NearDuplicates, Scores
 from tf_twostage.models.gaussian_vae import GaussianVAE
@@ -17,13 +18,13 @@ RECONSTRUCTED = 10_000  # held-out images that are reconstructed, at most
 SAMPLED = 2_000  # images in each set whose samples are compared, at most
 
 
-def evaluate(model: LatentModel, dataset: Dataset, lambda_: np.ndarray | None, seed: int) -> Scores:
+def evaluate(model: LatentModel, dataset: Dataset, latents: Latents | None, seed: int) -> Scores:
     """The numbers of `metrics.json` that come from the model and the images.
 
     Args:
       model: stage 1 at least is trained.
       dataset: its training and held-out images.
-      lambda_: [kappa], `diagnostics.eigenvalues` over the training images; None without an encoder.
+      latents: `diagnostics.latents` of the training images; None without an encoder.
       seed: int, of noise and samples.
     """
     count = min(SAMPLED, len(dataset.test), len(dataset.train))
@@ -37,19 +38,20 @@ def evaluate(model: LatentModel, dataset: Dataset, lambda_: np.ndarray | None, s
         stages=tuple(sorted(model.trained)),
         latent_dim=model.recipe.latent_dim,
         log_sd_x=float(first.log_sd_x.numpy()) if isinstance(first, GaussianVAE) else None,
-        encoding=None if lambda_ is None else encoding(model, dataset, lambda_, seed),
+        encoding=None if latents is None else encoding(model, dataset, latents, seed),
         sliced_wasserstein=sample_distances(sets),
         near_duplicates=sample_duplicates(sets),
     )
 
 
-def encoding(model: LatentModel, dataset: Dataset, lambda_: np.ndarray, seed: int) -> Encoding:
+def encoding(model: LatentModel, dataset: Dataset, latents: Latents, seed: int) -> Encoding:
     """What the encoder gives."""
     return Encoding(
-        active_dimensions=diagnostics.active_dimensions(lambda_),
+        active_dimensions=diagnostics.active_dimensions(latents.lambda_),
         true_dimensions=dataset.true_dim,
-        lambda_=tuple(float(value) for value in lambda_),
+        lambda_=tuple(float(value) for value in latents.lambda_),
         reconstruction_mse=reconstruction_mse(model, dataset.test[:RECONSTRUCTED], seed),
+        latent_space=latent_space.measure(latents, seed),
     )
 
 

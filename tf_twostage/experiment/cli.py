@@ -7,6 +7,7 @@ models that its Table 1 compares with.
   python run_experiments.py --dataset path/to/images --dry_run
   python run_experiments.py --dataset mnist --model ns_gan,two_stage
   python run_experiments.py --dataset all --model table1 --trials 10            Table 1
+  python run_experiments.py --compare runs/mnist/*/trial_000          several runs on one page
 
 A run that was stopped goes on where it was when the same command is given again.
 """
@@ -23,6 +24,7 @@ from tf_twostage.experiment.options import Options
 from tf_twostage.quiet import plain_messages, quiet_import
 
 FLAGS = flags.FLAGS
+FLAGS.set_gnu_getopt()  # flags may stand behind the folders of --compare
 
 # --- what to train ---------------------------------------------------------------------------
 flags.DEFINE_string(
@@ -122,6 +124,13 @@ flags.DEFINE_bool(
     False,
     "Check the paper's theorems on data of known dimension (theory/ in --output_dir), and stop.",
 )
+flags.DEFINE_string("report", None, "Draw the figures and the page of this finished run again.")
+flags.DEFINE_list(
+    "compare",
+    [],
+    "Put these finished runs of one data set on one page, compare.html in --output_dir: folders "
+    "with commas or spaces between them, such as --compare runs/mnist/*/trial_000.",
+)
 flags.DEFINE_string("table1", None, "Rebuild Table 1 from the runs in this folder, and stop.")
 
 for _name, _choices in (("gamma", recipes.GAMMAS), ("likelihood", recipes.LIKELIHOODS)):
@@ -164,10 +173,10 @@ def options() -> Options:
 
 def main(argv: list[str]) -> None:
     """Does what the flags say; every mistake is one line and exit code 1."""
-    if len(argv) > 1:
+    if len(argv) > 1 and not FLAGS.compare:
         sys.exit(f"error: unexpected argument {argv[1]!r}: every option is a flag, see --help")
     try:
-        _run()
+        _run(argv[1:])
     except InputError as error:
         sys.exit(f"error: {error}")
     except KeyboardInterrupt:  # Ctrl-C, or a scheduler's SIGTERM
@@ -176,19 +185,26 @@ def main(argv: list[str]) -> None:
         sys.exit(130)
 
 
-def _run() -> None:
+def _run(arguments: list[str]) -> None:
     if FLAGS.table1:
         from tf_twostage.reporting import table1
 
         print(table1.rebuild(FLAGS.table1))
         return
+    if FLAGS.compare:
+        from tf_twostage.reporting import compare
+
+        print(f"page: {compare.write([*FLAGS.compare, *arguments], FLAGS.output_dir)}")
+        return
     trial_process.stop_on_sigterm()
     keras_settings.require_tensorflow()
     with quiet_import():  # TensorFlow: seconds that --help and a wrong flag do not wait for
-        from tf_twostage.experiment import sweep, theory
+        from tf_twostage.experiment import redraw, sweep, theory
     plain_messages()
     if FLAGS.theory:
         theory.run(FLAGS.output_dir)
+    elif FLAGS.report:
+        print(f"page: {redraw.run(FLAGS.report)}")
     else:
         sweep.run(options())
 

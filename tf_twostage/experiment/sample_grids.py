@@ -5,9 +5,9 @@ import numpy as np
 
 from tf_twostage.models.latent_model import LatentModel
 from tf_twostage.reporting import grids
+from tf_twostage.reporting.pictures import SAMPLES
 from tf_twostage.run_folder import RunFolder
 
-GRID = 64  # images in a grid of samples
 TIMES = 10  # about so many grids in a stage
 
 
@@ -28,7 +28,7 @@ class SampleGrids(keras.callbacks.Callback):
         self.stage = stage
         self.folder = folder
         self.every = max(1, epochs // TIMES)
-        shape = (2, GRID, model.recipe.latent_dim)
+        shape = (2, SAMPLES, model.recipe.latent_dim)
         self.noise = np.random.default_rng(seed).normal(size=shape).astype("float32")
 
     def on_epoch_end(self, epoch, logs=None):

@@ -19,17 +19,14 @@ from tf_twostage.experiment import best_checkpoint, console, lock, progress, roo
 from tf_twostage.experiment.best_checkpoint import CheckpointFids
 from tf_twostage.experiment.environment import environment
 from tf_twostage.experiment.plan import Plan
-from tf_twostage.experiment.sample_grids import GRID, SampleGrids
+from tf_twostage.experiment.sample_grids import SampleGrids
 from tf_twostage.metrics import FidScores, Metrics
 from tf_twostage.models import export, loading, precision
-from tf_twostage.models.inputs import as_float
 from tf_twostage.models.latent_model import LatentModel
 from tf_twostage.models.networks import Posterior
-from tf_twostage.reporting import grids, plots, report
+from tf_twostage.reporting import pictures, report
 from tf_twostage.training import cluster, fit, loop, posteriors
 from tf_twostage.training.devices import Devices
-
-PAIRS = 32  # originals with their reconstructions
 
 
 def run(plan: Plan) -> dict:
@@ -209,10 +206,12 @@ class Trial:
         """Scores the model and writes metrics, pictures, SavedModel and report."""
         start = time.perf_counter()
         print("scoring", flush=True)
-        encodes = self.model.has_encoder
-        lambda_ = diagnostics.eigenvalues(self.posterior.stddev) if encodes else None
-        found = scores.evaluate(self.model, self.dataset, lambda_, self.seed)
-        self.draw(lambda_)
+        latents = None
+        if self.model.has_encoder:
+            latents = diagnostics.latents(self.model, self.posterior, self.seed)
+        found = scores.evaluate(self.model, self.dataset, latents, self.seed)
+        shown = self.dataset.test[: pictures.PAIRS]
+        pictures.write(self.folder, self.model, latents, shown, self.seed)
         served = loading.load(self.folder) if self.devices.distributed else self.model
         export.export_saved_model(served, self.folder.saved_model)
         fids = self.fids() if self.plan.setting.fid else None
@@ -232,21 +231,6 @@ class Trial:
             return found
         epochs = self.recipe.schedule(max(self.recipe.stages)).epochs
         return best_checkpoint.with_best(found, self.folder, self.model.last_stage, epochs)
-
-    def draw(self, lambda_) -> None:
-        """Grids of reconstructions and samples, and the figures."""
-        for stage in sorted(self.model.trained):
-            samples = self.model.sample(GRID, self.seed, stage)
-            grids.save_grid(self.folder.images / f"samples_stage{stage}.png", samples)
-        plots.write_curves(self.folder)
-        if not self.model.has_encoder:
-            return
-        shown = self.dataset.test[:PAIRS]
-        again = self.model.reconstruct(shown, self.seed)
-        grids.save_pairs(self.folder.images / "reconstructions.png", as_float(shown), again)
-        plots.write_latent_space(
-            self.folder, self.model, self.dataset.test[0], self.posterior, lambda_, self.seed
-        )
 
 
 def _last_losses(logs: dict) -> dict:

@@ -70,6 +70,7 @@ class JointVAE(Trainable):
         self.stage2 = stage2
         self.kl_metric = keras.metrics.Mean(name="kl")
         self.reconstruction_metric = keras.metrics.Mean(name="reconstruction")
+        self.mse_metric = keras.metrics.MeanSquaredError(name="mse")  # a pixel
         self.gamma_metric = Latest(name="gamma", initializer="ones")
         self.active_metric = ActiveDimensions(stage1.latent_dim)
         self.gamma_z_metric = Latest(name="gamma_z", initializer="ones")
@@ -97,6 +98,7 @@ class JointVAE(Trainable):
         terms = self.loss_terms(x["x"], y_pred)
         self.kl_metric.update_state(terms.kl)
         self.reconstruction_metric.update_state(terms.reconstruction)
+        self.mse_metric.update_state(x["x"], y_pred.stage1.x_hat)
         self.gamma_metric.update_state(ops.exp(2 * self.stage1.log_sd_x))
         self.active_metric.update_state(y_pred.stage1.sd_z)
         self.gamma_z_metric.update_state(ops.exp(2 * self.stage2.log_sd_x))

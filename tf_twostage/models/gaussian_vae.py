@@ -142,6 +142,7 @@ class GaussianVAE(Trainable):
         )
         self.kl_metric = keras.metrics.Mean(name="kl")
         self.reconstruction_metric = keras.metrics.Mean(name="reconstruction")
+        self.mse_metric = keras.metrics.MeanSquaredError(name="mse")  # a pixel, of draws z ~ q(z|x)
         self.gamma_metric = Latest(name="gamma", initializer="ones")
         self.active_metric = ActiveDimensions(latent_dim)
 
@@ -197,9 +198,11 @@ class GaussianVAE(Trainable):
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         """Equation (2), mean over the batch, plus weight decay; updates the logged terms."""
-        terms = self.loss_terms(self._split(x)[0], y_pred)
+        data, _ = self._split(x)
+        terms = self.loss_terms(data, y_pred)
         self.kl_metric.update_state(terms.kl)
         self.reconstruction_metric.update_state(terms.reconstruction)
+        self.mse_metric.update_state(data, y_pred.x_hat)
         self.gamma_metric.update_state(ops.exp(2 * self.log_sd_x))
         self.active_metric.update_state(y_pred.sd_z)
         return self.total_loss(ops.mean(terms.kl + terms.reconstruction))

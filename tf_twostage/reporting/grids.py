@@ -1,4 +1,4 @@
-"""Grids of images as PNGs, pixel by pixel."""
+"""Grids of images as PNGs, pixel by pixel, and the images in them."""
 
 import math
 import os
@@ -61,6 +61,44 @@ def save_pairs(
     _write_png(path, _captioned(mosaic(pairs, columns, PAIR_GAP)))
 
 
+def read_grid(
+    path: str | os.PathLike, image_shape: tuple[int, int, int], count: int
+) -> np.ndarray | None:
+    """The first `count` images of a grid that `save_grid` wrote, pixel for pixel.
+
+    Args:
+      path: the PNG.
+      image_shape: (H, W, C) of its images.
+      count: how many, >= 1.
+
+    Returns:
+      uint8 [count, H, W, C]; None where there is no such file, or no such grid in it.
+    """
+    picture = _read_png(path)
+    if picture is None:
+        return None
+    factor = _factor(image_shape[1], TILE)
+    height, width = (factor * side for side in image_shape[:2])
+    tiles = _cut(picture, height, width, GUTTER, count)
+    return None if tiles is None else _shrunk(tiles, factor, image_shape[2])
+
+
+def read_pairs(
+    path: str | os.PathLike, image_shape: tuple[int, int, int], count: int
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """The first `count` originals and reconstructions that `save_pairs` wrote; as `read_grid`."""
+    picture = _read_png(path)
+    if picture is None:
+        return None
+    factor = _factor(image_shape[1], TILE)
+    height, width = (factor * side for side in image_shape[:2])
+    pairs = _cut(picture[CAPTION_SIZE + PAIR_GAP :], height, 2 * width + GUTTER, PAIR_GAP, count)
+    if pairs is None:
+        return None
+    sides = pairs[:, :, :width], pairs[:, :, width + GUTTER :]
+    return tuple(_shrunk(side, factor, image_shape[2]) for side in sides)
+
+
 def tiles_of(images: np.ndarray, width: int = TILE) -> np.ndarray:
     """Images of `save_grid` -> uint8 RGB [N, kH, kW, 3], each pixel a k x k square, kW >= width."""
     images = np.asarray(images)
@@ -72,9 +110,14 @@ def tiles_of(images: np.ndarray, width: int = TILE) -> np.ndarray:
         images = np.rint(255 * np.clip(images, 0, 1)).astype(np.uint8)
     if images.dtype != np.uint8:
         raise ValueError(f"images must be uint8 or float, not {images.dtype}")
-    factor = math.ceil(width / images.shape[2])
+    factor = _factor(images.shape[2], width)
     enlarged = images.repeat(factor, axis=1).repeat(factor, axis=2)
     return np.broadcast_to(enlarged, (*enlarged.shape[:3], 3))
+
+
+def _factor(image_width: int, width: int) -> int:
+    """The least whole factor that makes an image as wide as this."""
+    return math.ceil(width / image_width)
 
 
 def mosaic(tiles: np.ndarray, columns: int, gutter: int) -> np.ndarray:
@@ -91,6 +134,27 @@ def mosaic(tiles: np.ndarray, columns: int, gutter: int) -> np.ndarray:
     return picture
 
 
+def _cut(
+    picture: np.ndarray, height: int, width: int, gutter: int, count: int
+) -> np.ndarray | None:
+    """The first `count` cells of a mosaic, [count, height, width, 3]; None if it has fewer."""
+    rows = (picture.shape[0] - gutter) // (height + gutter)
+    columns = (picture.shape[1] - gutter) // (width + gutter)
+    if rows * columns < count:
+        return None
+    cells = []
+    for index in range(count):
+        row, column = divmod(index, columns)
+        top, left = gutter + row * (height + gutter), gutter + column * (width + gutter)
+        cells.append(picture[top : top + height, left : left + width])
+    return np.stack(cells)
+
+
+def _shrunk(tiles: np.ndarray, factor: int, channels: int) -> np.ndarray:
+    """`tiles_of`, undone."""
+    return tiles[:, ::factor, ::factor, :channels]
+
+
 def _captioned(picture: np.ndarray) -> Image.Image:
     """The picture with `CAPTION` above it, widened with white where the caption is wider."""
     font = ImageFont.load_default(CAPTION_SIZE)
@@ -105,3 +169,12 @@ def _captioned(picture: np.ndarray) -> Image.Image:
 
 def _write_png(path: str | os.PathLike, image: Image.Image) -> None:
     files.replace_file(path, lambda temporary: image.save(temporary, "PNG", optimize=True))
+
+
+def _read_png(path: str | os.PathLike) -> np.ndarray | None:
+    """uint8 [H, W, 3]; None where there is no picture."""
+    try:
+        with Image.open(path) as image:
+            return np.array(image.convert("RGB"))
+    except OSError:
+        return None

@@ -1,6 +1,7 @@
 """The table of numbers on a run's page: what was measured, and what to expect of it."""
 
 import math
+import statistics
 from typing import NamedTuple
 
 from tf_twostage import metrics as metrics_record
@@ -70,6 +71,7 @@ def table(metrics: dict, recipe: dict) -> str:
     rows = [
         *(_gamma_rows(metrics, recipe) if parts.two_stages else ()),
         *(_latent_rows(metrics) if parts.kl else ()),
+        *_normality_rows(metrics, parts),
         *(_reconstruction_rows(metrics) if parts.encoder else ()),
         *_distance_rows(metrics, parts),
         *_duplicate_rows(metrics),
@@ -95,7 +97,61 @@ def _latent_rows(metrics: dict) -> list[Row]:
             f"{undecided} of {len(lambda_)}" if lambda_ else page.NOT_MEASURED,
             "few: every lambda_j settles near 0 or near 1 (Figure 11)",
         ),
+        *_group_rows(metrics),
     ]
+
+
+def _group_rows(metrics: dict) -> list[Row]:
+    """The two groups of lambda_j, and what they cost in KL; none in runs of former versions."""
+    space = page.as_mapping(metrics.get("latent_space"))
+    if not space:
+        return []
+    share, gap = space.get("active_share"), space.get("lambda_gap")
+    kl = [value for value in page.as_list(space.get("kl_per_dimension")) if page.is_number(value)]
+    return [
+        (
+            f"share of lambda_j below {recipes.ACTIVE_BELOW:g}; gap to the others",
+            f"{page.percent(share)}; {page.text(gap, 'none')}",
+            "the gap grows toward 1 as both groups settle; none where all lie on one side",
+        ),
+        (
+            "KL of one dimension: least, median, greatest",
+            ", ".join(f"{value:.3g}" for value in _extremes(kl)) + " nats",
+            "near 0 where lambda_j is near 1; grows like -log(gamma)/2 where it is near 0",
+        ),
+    ]
+
+
+def _extremes(values: list[float]) -> list[float]:
+    return [min(values), statistics.median(values), max(values)] if values else []
+
+
+def _normality_rows(metrics: dict, parts: Parts) -> list[Row]:
+    """How far z and u are from N(0, I); none in runs of former versions or without an encoder."""
+    space = page.as_mapping(metrics.get("latent_space"))
+    floor = page.text(space.get("spectrum_floor"))
+    expected = {
+        "z": "q(z) is not N(0, I), so stage 2 is needed: above stage 2's, and p is small"
+        if parts.two_stages
+        else "small: the penalty fits q(z) to N(0, I)",
+        "u": "below stage 1's; p is above 0.05 where no difference is seen",
+    }
+    rows = []
+    for latent, text in expected.items():
+        found = page.as_mapping(space.get(latent))
+        if found:
+            distance, mmd2, p = (
+                page.text(found.get(key)) for key in ("spectrum_distance", "mmd2", "p_value")
+            )
+            rows += [
+                (f"MMD² of q({latent}) to N(0, I)", f"{mmd2}, p = {p}", text),
+                (
+                    f"distance of q({latent})'s spectrum to N(0, I)'s",
+                    distance,
+                    f"root mean square; two N(0, I) matrices are {floor} apart (Figure 1, right)",
+                ),
+            ]
+    return rows
 
 
 def _reconstruction_rows(metrics: dict) -> list[Row]:

@@ -26,12 +26,18 @@ td { font-variant-numeric: tabular-nums; }
   grid-template-columns: repeat(auto-fit, minmax(20rem, 1fr)); }
 figure { margin: 0; } figure.wide { grid-column: 1 / -1; }
 figcaption { color: #444; font-size: .94rem; margin-top: .2rem; }
-img { max-width: 100%; height: auto; }
+img { max-width: 100%; height: auto; display: block; }
 .missing { color: #8a4b00; }
-@media (max-width: 40rem) { body { padding: .7rem; } .facts th { width: 46%; }
-  .pictures { grid-template-columns: 1fr; } }
-@media print { body { font-size: 10pt; max-width: none; } figure, tr { break-inside: avoid; }
-  h2 { break-after: avoid; } }
+@media (max-width: 40rem) { body { padding: .7rem; font-size: 15px; } .facts th { width: 46%; }
+  .pictures { grid-template-columns: minmax(0, 1fr); }
+  .scrolled img { max-width: none; width: 44rem; }
+  thead + tbody th { position: sticky; left: 0; background: #fff; min-width: 6rem; } }
+@media print { @page { margin: 15mm; } body { font-size: 9pt; max-width: none; padding: 0; }
+  h2 { break-after: avoid; margin-top: 1.2rem; } figure, tr { break-inside: avoid; }
+  thead { display: table-header-group; } .scroll { overflow: visible; }
+  .pictures { display: block; } figure { margin-bottom: 1rem; max-width: 12cm; }
+  figure.wide { max-width: none; } img { max-height: 23cm; }
+  thead th, thead + tbody :is(th, td) { font-size: 8pt; padding-right: .4rem; } }
 """
 
 HEAD = """<!DOCTYPE html>
@@ -45,7 +51,9 @@ HEAD = """<!DOCTYPE html>
 <body>
 """
 
-WIDE = {"losses", "gamma", "noise_directions", "reconstructions"}
+WIDE = {"reconstructions"}  # as wide as the page
+# As wide; on a phone they keep a width at which their letters can be read, and scroll.
+SCROLLED = {"losses", "noise_directions", "curves", "rows_of_samples", "rows_of_reconstructions"}
 NOT_MEASURED = "not recorded"
 
 
@@ -63,7 +71,7 @@ def pictures(folder: pathlib.Path, known: Mapping[str, str], others: Iterable[st
     return f'<div class="pictures">{"".join(items)}</div>'
 
 
-def others(folder: pathlib.Path, *known: Mapping[str, str]) -> set[str]:
+def others(folder: pathlib.Path, *known: Iterable[str]) -> set[str]:
     """Names of a folder's PNGs that no `known` has."""
     return {path.stem for path in folder.glob("[!.]*.png")}.difference(*known)
 
@@ -71,10 +79,16 @@ def others(folder: pathlib.Path, *known: Mapping[str, str]) -> set[str]:
 def picture(path: pathlib.Path, caption: str) -> str:
     data = base64.b64encode(path.read_bytes()).decode("ascii")
     wide = ' class="wide"' if path.stem in WIDE else ""
+    wide = ' class="wide scrolled"' if path.stem in SCROLLED else wide
     return (
-        f'<figure{wide}><img alt="{escape(path.stem)}" src="data:image/png;base64,{data}">'
+        f'<figure{wide}><div class="scroll"><img alt="{escape(path.stem)}" '
+        f'src="data:image/png;base64,{data}"></div>'
         f"<figcaption>{escape(caption)}</figcaption></figure>"
     )
+
+
+class Bold(str):
+    """A cell of a table in bold letters."""
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -82,12 +96,22 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     top = "".join(f'<th scope="col">{escape(cell)}</th>' for cell in head)
     lines = [
         f'<tr><th scope="row">{escape(first)}</th>'
-        + "".join(f"<td>{escape(cell)}</td>" for cell in cells)
+        + "".join(f"<td>{_cell(cell)}</td>" for cell in cells)
         + "</tr>"
         for first, *cells in rows
     ]
     start = f"<table><thead><tr>{top}</tr></thead>" if head else '<table class="facts">'
     return f'<div class="scroll">{start}<tbody>{"".join(lines)}</tbody></table></div>'
+
+
+def _cell(cell: str) -> str:
+    return f"<strong>{escape(cell)}</strong>" if isinstance(cell, Bold) else escape(cell)
+
+
+def whole(title: str, body: Iterable[str]) -> str:
+    """A page: its head, then these parts."""
+    head = HEAD.format(title=escape(title), style=STYLE)
+    return head + "\n".join(body) + "\n</body>\n</html>\n"
 
 
 def flat_table(values: dict, absent: str) -> str:

@@ -1,37 +1,21 @@
-"""The plots behind the paper's Figures 1, 10 and 11, as PNGs."""
+"""The plots of one run: its losses, and the paper's Figures 1, 10 and 11."""
 
 import math
 import os
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from tf_twostage import epoch_log, files, recipes
+from tf_twostage import epoch_log, recipes
 from tf_twostage.evaluation import diagnostics
-from tf_twostage.models.latent_model import LatentModel
-from tf_twostage.models.networks import Posterior
-from tf_twostage.reporting.grids import GUTTER, mosaic, tiles_of
+from tf_twostage.reporting import figures, image_rows
+from tf_twostage.reporting.figures import BLUE, COLORS, GREY, ORANGE, Log
+from tf_twostage.reporting.image_rows import ImageRow
 from tf_twostage.run_folder import RunFolder
 
-NOISE_TILE = 48  # pixels: images under noise are enlarged to this width at least
-
-DPI = 110
-# Okabe and Ito's colours, told apart with any colour vision.
-BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#666666"
-COLORS = (BLUE, ORANGE, GREEN, GREY)
-LABELS = {  # a term of a loss -> what the plot calls it, its unit
-    "kl": ("KL divergence", "nats per example"),
-    "reconstruction": ("reconstruction, -log p", "nats per example"),
-    "d_loss": ("discriminator's loss", ""),
-    "g_loss": ("generator's loss", ""),
-    "adversary": ("adversary's loss", ""),
-}
-SINGULAR_SAMPLES = 10_000  # latents behind the singular values
-
-Log = Mapping[str, Sequence[float]]  # column -> a value an epoch
+WIDTH_OF_BINS = 0.05  # of the histogram of lambda_j
 
 
 def write_curves(folder: RunFolder) -> None:
@@ -43,31 +27,7 @@ def write_curves(folder: RunFolder) -> None:
         save_gamma(folder.figures / "gamma.png", logs)
 
 
-def write_latent_space(
-    folder: RunFolder,
-    model: LatentModel,
-    image: np.ndarray,
-    posterior: Posterior,
-    lambda_: np.ndarray,
-    seed: int = 0,
-) -> None:
-    """Draws lambda.png, singular_values.png and noise_directions.png of a model with an encoder.
-
-    Args:
-      folder: the run folder.
-      model: stage 1 trained; stage 2 is shown where it is.
-      image: [H, W, C], uint8 0..255 or float 0..1, shown under noise.
-      posterior: q(z|x) of the training images, [N, kappa] each.
-      lambda_: [kappa], `diagnostics.eigenvalues` of it.
-      seed: int >= 0, of the noise and of the samples behind the singular values.
-    """
-    spectra = diagnostics.singular_values(model, *posterior, SINGULAR_SAMPLES, seed)
-    rows = diagnostics.noise_along_directions(model, image, seed=seed, lambda_=lambda_)
-    save_lambda_histogram(folder.figures / "lambda.png", lambda_)
-    save_singular_values(folder.figures / "singular_values.png", spectra)
-    save_noise_directions(folder.figures / "noise_directions.png", rows)
-
-
+@figures.styled
 def save_losses(path: str | os.PathLike, logs: Mapping[int, Log]) -> None:
     """Plots every term of the loss over the epochs of each stage in `logs`, a row a term.
 
@@ -76,106 +36,128 @@ def save_losses(path: str | os.PathLike, logs: Mapping[int, Log]) -> None:
     """
     terms = {stage: [t for t in log if t not in epoch_log.FACTS] for stage, log in logs.items()}
     rows = max(map(len, terms.values()))
-    figure = Figure((5 * max(len(logs), 1.4), 2.75 * rows), layout="constrained")
-    figure.suptitle("Terms of the loss")
+    width = figures.COLUMN if len(logs) == 1 else figures.PAGE
+    figure = Figure((width, 1.5 * rows + 0.5), layout="constrained")
     axes = figure.subplots(rows, len(logs), sharex="col", squeeze=False)
     for column, (stage, log) in zip(axes.T, sorted(logs.items()), strict=True):
-        column[0].set_title(f"stage {stage}", fontsize="medium")
+        column[0].set_title(f"stage {stage}")
         for axis, term, color in zip(column, terms[stage], COLORS, strict=False):
-            label, unit = LABELS.get(term, (term, ""))
-            _curve(axis, log, term, label, color)
+            label, unit = figures.label(term, log)
+            figures.curve(axis, log["epoch"], log[term], color=color, label=label)
             axis.set_ylabel(unit)
             _mark_drops(axis, log, "learning rate lowered" if term == terms[stage][-1] else None)
         for axis in column[len(terms[stage]) :]:
             axis.set_axis_off()
-        _epochs(column[-1])
+        figures.epochs(column[-1])
     figure.align_ylabels()
-    _legend(figure, axes)
-    write_figure(path, figure)
+    figures.legend(figure, axes, None if width == figures.PAGE else 2)
+    figures.write(path, figure, _columns(logs, {s: ("epoch", *terms[s]) for s in logs}))
 
 
+@figures.styled
 def save_gamma(path: str | os.PathLike, logs: Mapping[int, Log]) -> None:
-    """Plots gamma, the decoder's variance, over the epochs of each stage (Figure 1, left).
+    """Plots gamma and the mean squared error of training over the epochs (Figure 1, left).
 
-    Log columns: epoch, gamma.
+    Both are squared units of a stage's data, and a learned gamma settles at the error.
+    Log columns: epoch; gamma, or of both stages trained jointly gamma_z too; mse, which logs of
+    former versions lack.
     """
-    figure = Figure((7, 4), layout="constrained")
-    axis = figure.subplots()
-    axis.set_title("Decoder variance gamma (Figure 1, left)")
-    for stage, color in ((1, BLUE), (2, ORANGE)):
-        if stage in logs:
-            _curve(axis, logs[stage], "gamma", f"stage {stage}", color)
-    axis.set_yscale("log")
-    unit = "pixels in 0..1; latents as they are" if 2 in logs else "pixels in 0..1"
-    axis.set_ylabel(f"gamma, a variance, log scale\n({unit})")
-    _epochs(axis)
-    _legend(figure, [axis])
-    write_figure(path, figure)
+    panels = [(f"stage {s}", log, "gamma", "mse") for s, log in sorted(logs.items())]
+    panels += [("stage 2, jointly trained", log, "gamma_z", "") for log in logs.values()]
+    panels = [panel for panel in panels if panel[2] in panel[1]]
+    figure = Figure((figures.COLUMN, 0.4 + 1.6 * len(panels)), layout="constrained")
+    axes = figure.subplots(len(panels), squeeze=False)[:, 0]
+    for axis, (title, log, gamma, mse) in zip(axes, panels, strict=True):
+        for column, label, style in (
+            (gamma, r"$\gamma$, the decoder's variance", {"color": BLUE}),
+            (mse, "mean squared error", {"color": ORANGE, "linestyle": "--"}),
+        ):
+            if column in log:
+                figures.curve(axis, log["epoch"], log[column], label=label, **style)
+        axis.set_title(title)
+        axis.set_yscale("log")
+        axis.set_ylabel("(pixel in 0..1)²" if title == "stage 1" else "(unit of z)²")
+        figures.epochs(axis)
+    figures.legend(figure, axes)
+    shown = dict.fromkeys(logs, ("epoch", "gamma", "gamma_z", "mse"))
+    figures.write(path, figure, _columns(logs, shown))
 
 
+@figures.styled
 def save_lambda_histogram(path: str | os.PathLike, lambda_: np.ndarray) -> None:
     """Plots the histogram of lambda_j [kappa] with the threshold of activity (Figure 11)."""
-    figure = Figure((7, 4), layout="constrained")
+    figure = Figure((figures.COLUMN, 2.3), layout="constrained")
     axis = figure.subplots()
     active = diagnostics.active_dimensions(lambda_)
-    axis.set_title(f"{active} of {len(lambda_)} latent dimensions are active (Figure 11)")
-    top = 0.05 * math.ceil(max(1.05, float(np.max(lambda_)) + 0.01) / 0.05)
-    bins = np.linspace(0, top, round(top / 0.05) + 1)
-    axis.hist(lambda_, bins, color=BLUE, edgecolor="white", label="latent dimensions")
+    axis.set_title(f"{active} of {len(lambda_)} latent dimensions are active")
+    top = WIDTH_OF_BINS * math.ceil(max(1.05, float(np.max(lambda_)) + 0.01) / WIDTH_OF_BINS)
+    bins = np.linspace(0, top, round(top / WIDTH_OF_BINS) + 1)
+    counts, edges, _ = axis.hist(
+        lambda_, bins, color=BLUE, edgecolor="white", linewidth=0.5, label="latent dimensions"
+    )
     threshold = f"active below {recipes.ACTIVE_BELOW}"
     axis.axvline(recipes.ACTIVE_BELOW, color=GREY, linestyle="--", label=threshold)
-    axis.set_xlabel("lambda_j: posterior variance sd_z² of dimension j, mean over training images")
+    axis.set_xlabel(r"$\lambda_j$, mean of $\sigma_{z,j}^2$ over training images (unit of z)²")
     axis.set_ylabel("latent dimensions")
     axis.yaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-    _legend(figure, [axis])
-    write_figure(path, figure)
+    figures.legend(figure, [axis])
+    numbers = {
+        "lambda": np.asarray(lambda_, float).tolist(),
+        "bin_edges": edges.tolist(),
+        "counts": counts.tolist(),
+        "active_below": recipes.ACTIVE_BELOW,
+        "active": active,
+    }
+    figures.write(path, figure, numbers)
 
 
+@figures.styled
 def save_singular_values(path: str | os.PathLike, values: diagnostics.SingularValues) -> None:
-    """Plots the spectra of samples of q(z), q(u) and N(0, I) (Figure 1, right)."""
-    figure = Figure((7, 4), layout="constrained")
+    """Plots the spectra of draws from q(z), q(u) and N(0, I) (Figure 1, right)."""
+    figure = Figure((figures.COLUMN, 2.5), layout="constrained")
     axis = figure.subplots()
-    axis.set_title("Singular values of latent samples (Figure 1, right)")
-    for spectrum, label, style in (
-        (values.normal, "i.i.d. N(0, I)", {"color": GREY, "linestyle": "--", "linewidth": 3}),
-        (values.z, "stage 1: z ~ q(z)", {"color": BLUE, "marker": "o", "markersize": 4}),
-        (values.u, "stage 2: u ~ q(u)", {"color": ORANGE, "marker": "^", "markersize": 4}),
-    ):
-        if spectrum is not None:
-            axis.plot(np.arange(1, len(spectrum) + 1), spectrum, label=label, **style)
+    shown = {
+        "normal": ("N(0, I)", {"color": GREY, "linestyle": "--", "linewidth": 2}),
+        "z": ("stage 1: z ~ q(z)", {"color": BLUE, "marker": "o", "markersize": 2.5}),
+        "u": ("stage 2: u ~ q(u)", {"color": ORANGE, "marker": "^", "markersize": 2.5}),
+    }
+    spectra = {name: s for name, s in values._asdict().items() if s is not None}
+    for name, (label, style) in shown.items():
+        if name in spectra:
+            axis.plot(np.arange(1, len(spectra[name]) + 1), spectra[name], label=label, **style)
     axis.set_xlabel("index, from the greatest")
-    axis.set_ylabel("singular value / sqrt(samples)")
+    axis.set_ylabel(r"singular value / $\sqrt{n}$")
     axis.set_ylim(0, 1.05 * axis.get_ylim()[1])
+    axis.grid(alpha=0.3, linewidth=0.5)
     axis.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-    _legend(figure, [axis])
-    write_figure(path, figure)
+    figures.legend(figure, [axis])
+    figures.write(path, figure, {name: s.tolist() for name, s in spectra.items()})
 
 
 def save_noise_directions(path: str | os.PathLike, rows: Sequence[diagnostics.NoiseRow]) -> None:
     """Draws rows of images under noise with lambda_j and image variance beside (Figure 10)."""
-    tiles = np.concatenate([tiles_of(row.images, NOISE_TILE) for row in rows])
-    picture = mosaic(tiles, len(rows[0].images), GUTTER)
-    height, width, _ = picture.shape
-    left, margin = 180, 50  # pixels; the picture itself is not resampled
-    full_width, full_height = left + width + 10, height + 2 * margin
-    figure = Figure((full_width / DPI, full_height / DPI))
-    box = (left / full_width, margin / full_height, width / full_width, height / full_height)
-    axis = figure.add_axes(box)
-    axis.imshow(picture, interpolation="nearest")
-    axis.set_title("One image under N(0, 1) noise along one latent direction a row (Figure 10)")
-    axis.set_xlabel("noise added to mu_z: the same draws in every row, from least to greatest")
-    labels = [f"lambda = {row.lambda_:.3g}\nvariance {row.variance:.2g}" for row in rows]
-    axis.set_yticks((np.arange(len(rows)) + 0.5) * height / len(rows), labels)
-    axis.set_xticks([])
-    axis.tick_params(length=0)
-    axis.spines[:].set_visible(False)
-    write_figure(path, figure)
+    numbers = [
+        {"dimension": row.dimension, "lambda": row.lambda_, "variance": row.variance}
+        for row in rows
+    ]
+    image_rows.save(
+        path,
+        [
+            ImageRow(rf"$\lambda$ = {r.lambda_:.3g}" + f"\nvariance {r.variance:.2g}", r.images)
+            for r in rows
+        ],
+        {"rows": numbers},
+        r"N(0, 1) noise along one dimension of $\mu_z$ a row, from least to greatest; "
+        "variance in (0..1)²",
+    )
 
 
-def _curve(axis, log: Log, column: str, label: str, color: str) -> None:
-    few = {"marker": "o", "markersize": 3} if len(log["epoch"]) < 50 else {}
-    axis.plot(log["epoch"], log[column], color=color, label=label, **few)
-    axis.grid(alpha=0.3)
+def _columns(logs: Mapping[int, Log], names: Mapping[int, Sequence[str]]) -> dict:
+    """Those columns of the logs that are there, for JSON."""
+    return {
+        f"stage{stage}": {name: list(log[name]) for name in names[stage] if name in log}
+        for stage, log in sorted(logs.items())
+    }
 
 
 def _mark_drops(axis, log: Log, label: str | None) -> None:
@@ -183,26 +165,4 @@ def _mark_drops(axis, log: Log, label: str | None) -> None:
     rates = log["learning_rate"]
     for epoch, before, rate in zip(log["epoch"][1:], rates, rates[1:], strict=False):
         if rate < before:
-            axis.axvline(epoch - 0.5, color=GREY, linestyle=":", label=label)
-
-
-def _epochs(axis) -> None:
-    axis.set_xlabel("epoch")
-    axis.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-
-
-def _legend(figure: Figure, axes) -> None:
-    """One legend below all axes, each label once."""
-    pairs = [axis.get_legend_handles_labels() for axis in np.ravel(axes)]
-    unique = {
-        label: handle
-        for handles, labels in pairs
-        for handle, label in zip(handles, labels, strict=True)
-    }
-    figure.legend(unique.values(), unique.keys(), loc="outside lower center", ncols=len(unique))
-
-
-def write_figure(path: str | os.PathLike, figure: Figure) -> None:
-    """Writes a figure as a PNG, whole or not at all."""
-    FigureCanvasAgg(figure)
-    files.replace_file(path, lambda temporary: figure.savefig(temporary, format="png", dpi=DPI))
+            axis.axvline(epoch - 0.5, color=GREY, linestyle=":", linewidth=0.8, label=label)

@@ -25,17 +25,19 @@ GRIDS = {
 CURVES = {
     "losses": "Both terms of the loss. In stage 1 the reconstruction term falls below 0 as gamma "
     "falls (it is minus the logarithm of a density), while the KL term grows.",
-    "gamma": "The decoder's variance. Stage 1's falls toward 0 (Theorem 3); stage 2's need not, "
-    "as its data fill their space (Theorem 1).",
+    "gamma": "Figure 1, left: gamma, the decoder's variance, and the mean squared error of "
+    "training. Stage 1's gamma falls toward 0 (Theorem 3) with the error; stage 2's need not, as "
+    "its data fill their space (Theorem 1).",
 }
 DIAGNOSTICS = {
     "lambda": "Figure 11: as many lambda_j near 0 as the data's manifold has dimensions, the rest "
     "near 1.",
     "singular_values": "Figure 1, right: stage 2's spectrum lies closer to that of i.i.d. N(0, I) "
     "samples than stage 1's.",
-    "noise_directions": "Figure 10: noise changes the image where lambda_j is small and leaves it "
-    "alone where lambda_j is near 1.",
+    "noise_directions": "Figures 1, centre, and 10: noise changes the image where lambda_j is "
+    "small and leaves it alone where lambda_j is near 1.",
 }
+IN_GRIDS = ("samples", "reconstructions")  # figures of images that the grids show too
 
 RUN_ROWS = (
     ("data set", "dataset.name"),
@@ -98,7 +100,7 @@ def _page(folder: RunFolder) -> str:
         page.section("Training", _log_table(folder, recipe), page.pictures(plots, curves)),
         page.section(
             "The latent space",
-            page.pictures(plots, diagnostics, page.others(plots, CURVES, DIAGNOSTICS)),
+            page.pictures(plots, diagnostics, page.others(plots, CURVES, DIAGNOSTICS, IN_GRIDS)),
         )
         if diagnostics
         else "",
@@ -109,11 +111,7 @@ def _page(folder: RunFolder) -> str:
         ),
         page.section("All of metrics.json", page.flat_table(metrics, numbers.NO_METRICS)),
     ]
-    return (
-        page.HEAD.format(title=page.escape(title), style=page.STYLE)
-        + "\n".join(body)
-        + "\n</body>\n</html>\n"
-    )
+    return page.whole(title, body)
 
 
 def _captions(parts: Parts) -> tuple[dict, dict, dict]:

@@ -22,7 +22,8 @@ def write(folder: pathlib.Path, verdicts: Sequence[Verdict], facts: Mapping) -> 
     """Writes plots, numbers and page of these verdicts into a folder.
 
     Args:
-      folder: gets `theory.html`, `theory.json` and `plots/<claim>.png`; each is replaced whole.
+      folder: gets `theory.html`, `theory.json` and `plots/<claim>`, a PNG, a PDF and a JSON; each
+        is replaced whole.
       verdicts: on every claim.
       facts: how they were measured, for the end of the page and for the JSON.
 
@@ -77,8 +78,7 @@ def _page(folder: pathlib.Path, verdicts: Sequence[Verdict], facts: Mapping) -> 
         *(_section(folder, verdict) for verdict in verdicts),
         page.section("How it was measured", page.flat_table(dict(facts), page.NOT_MEASURED)),
     ]
-    head = page.HEAD.format(title=page.escape(TITLE), style=page.STYLE)
-    return head + "\n".join(body) + "\n</body>\n</html>\n"
+    return page.whole(TITLE, body)
 
 
 def _section(folder: pathlib.Path, verdict: Verdict) -> str:

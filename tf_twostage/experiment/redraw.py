@@ -1,0 +1,72 @@
+"""`--report RUN`: the figures and the page of a finished run again, from its folder alone."""
+
+import pathlib
+
+import numpy as np
+
+from tf_twostage.data.storage import Storage
+from tf_twostage.errors import InputError
+from tf_twostage.evaluation import diagnostics
+from tf_twostage.evaluation.diagnostics import Latents
+from tf_twostage.models import loading, precision
+from tf_twostage.models.latent_model import LatentModel
+from tf_twostage.models.networks import Posterior
+from tf_twostage.reporting import grids, pictures, report
+from tf_twostage.run_folder import RunFolder
+
+
+def run(path: str) -> pathlib.Path:
+    """Draws all figures and the page of a run, from its weights, posteriors, logs and grids.
+
+    The held-out images that figures show are cut out of `images/reconstructions.png`. Where that
+    file or the posteriors are gone, a printed line names the figures that stay as they are.
+
+    Args:
+      path: a run folder, `.../trial_000`.
+
+    Returns:
+      The page.
+
+    Raises:
+      InputError: no run there, it has not finished, or a file of it is damaged.
+      WriteError: a file cannot be written.
+    """
+    folder = RunFolder(pathlib.Path(path).expanduser())
+    config = folder.load_config()
+    if not folder.read_metrics():
+        raise InputError(
+            f"{folder} has not finished (no readable metrics.json): give the command that trains "
+            "it again"
+        )
+    precision.allow_tf32(bool(config.get("tf32")))
+    model, seed = loading.load(folder.path), config["seed"]
+    latents = _latents(folder, model, seed) if model.has_encoder else None
+    originals = _originals(folder, config) if latents else None
+    pictures.write(folder, model, latents, originals, seed)
+    return report.write_report(folder)
+
+
+def _latents(folder: RunFolder, model: LatentModel, seed: int) -> Latents | None:
+    """None, and a line that says so, where the posteriors are gone."""
+    paths = [folder.posterior(name) for name in Posterior._fields]
+    missing = [path for path in paths if not path.exists()]
+    if missing:
+        print(f"{missing[0]} is missing: the figures of the latent space stay as they are")
+        return None
+    posterior = Posterior(*map(Storage().read_npy, paths))
+    return diagnostics.latents(model, posterior, seed)
+
+
+def _originals(folder: RunFolder, config: dict) -> np.ndarray | None:
+    """The held-out images that were shown, uint8 [N, H, W, C]; None, and a line, without them."""
+    images = config["dataset"]
+    path = folder.images / "reconstructions.png"
+    count = min(pictures.PAIRS, images["test"])
+    pairs = grids.read_pairs(path, tuple(images["image_shape"]), count)
+    if pairs is None:
+        print(
+            f"{path} is missing or of another version: without the held-out images in it, "
+            "reconstructions and noise_directions stay as they are"
+        )
+        return None
+    return pairs[0]
