@@ -143,15 +143,20 @@ def test_what_counts_as_a_found_mode():
     assert found_modes(np.random.default_rng(0).uniform(size=(1000, 2)))[0] == 0
 
 
-@pytest.mark.parametrize(("name", "steps", "updates"), [("ns_gan", 1000, 1), ("wgan_gp", 1000, 5)])
-def test_a_ring_of_eight_gaussians_is_found_whole(name, steps, updates, tmp_path):
-    setting = small_gan.recipe(
-        name, batch_size=64, latent_dim=4, discriminator_steps=updates, stage1_epochs=steps // 100
-    )
+RINGS = {
+    "ns_gan": {"learning_rate": 2e-3, "discriminator_steps": 1},
+    "wgan_gp": {"adam_beta_1": 0.0, "discriminator_steps": 3, "penalty": 0.1},
+}
+
+
+@pytest.mark.parametrize("name", ["ns_gan", pytest.param("wgan_gp", marks=pytest.mark.slow)])
+def test_a_ring_of_eight_gaussians_is_found_whole(name, tmp_path):
+    """In 4,000 steps. Of points anywhere in the square 9 % would be near."""
+    setting = small_gan.recipe(name, batch_size=64, latent_dim=4, stage1_epochs=40, **RINGS[name])
     model = small_gan.build(setting, width=64, norm=False)
-    data = small_gan.batches(model, ring(64 * updates * 100))
+    data = small_gan.batches(model, ring(100 * setting.images_per_step))
     small_gan.train(model, tmp_path, data=data, loop="device")
     z = np.random.default_rng(1).uniform(-1, 1, (1000, 4)).astype("float32")
     modes, near = found_modes(np.asarray(model(z)))
     assert modes == 8
-    assert near > 0.7
+    assert near > 0.5
