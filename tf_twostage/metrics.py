@@ -72,7 +72,7 @@ class LatentSpace:
     """What the posteriors of the training images say about the latent space."""
 
     kl: tuple[float, ...] | None  # [kappa], nats, mean over images; None where sd_z is 0
-    active_share: float  # of lambda_j below the threshold, 0..1
+    active_share: float | None  # of lambda_j below the threshold, 0..1; None where sd_z is 0
     lambda_gap: float | None  # least lambda_j above it - greatest below; None where one is missing
     z: Normality
     u: Normality | None  # None where stage 2 is not trained

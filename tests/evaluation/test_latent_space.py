@@ -71,10 +71,11 @@ def test_numbers_tell_a_fitted_stage_2_from_a_stage_1_that_is_not_normal():
     assert (found.draws, found.mmd_draws) == (n, n)
 
 
-def test_an_encoder_without_noise_has_no_kl():
+def test_an_encoder_without_noise_has_neither_kl_nor_active_dimensions():
     zeros = np.zeros((20, 2), np.float32)
     posterior = Posterior(RNG.normal(size=(20, 2)), zeros)
     draws = Draws(posterior.mean, None, RNG.normal(size=(20, 2)))
     found = latent_space.measure(Latents(posterior, diagnostics.eigenvalues(zeros), draws), 0)
     assert found.kl is None
+    assert found.active_share is None
     assert found.u is None

@@ -28,6 +28,8 @@ def write_run(root, setting="quick-infogan-learned", trial=0, **changes):
     }
     metrics = {
         "gamma": 0.5 / (1 + trial),
+        "active_dimensions": 3,
+        "lambda": [0.01] * 3 + [1.0],
         "reconstruction_mse": 0.25,
         "latent_space": {"z": {"mmd2": 0.1 * (1 + trial), "p_value": 0.005}, "u": None},
     }
@@ -47,7 +49,10 @@ def test_two_runs_on_one_page(tmp_path):
     first = write_run(tmp_path / "a", "quick-infogan-learned+latent_dim=4+batch_size=10")
     gan = {"recipe": {"name": "quick", "model": "ns_gan"}, "seed": 3}
     second = write_run(
-        tmp_path / "a", "quick-infogan-ns_gan+batch_size=10", config=gan, metrics={"gamma": 0.75}
+        tmp_path / "a",
+        "quick-infogan-ns_gan+batch_size=10",
+        config=gan,
+        metrics={"gamma": 0.75, "lambda": [0.0] * 4},  # without noise all would count as active
     )
     path = compare.write([first, second], tmp_path / "out")
     assert path == tmp_path / "out" / "compare.html"
@@ -71,6 +76,7 @@ def test_two_runs_on_one_page(tmp_path):
     }
     numbers = read_json(folder / "numbers.json")["runs"]
     assert [run["γ"] for run in numbers] == [0.5, 0.75]
+    assert [run.get("active dimensions") for run in numbers] == [3, None]
     assert read_json(folder / "rows_of_samples.json")["rows"][1] == "2 ns_gan\nstage 1"
 
 

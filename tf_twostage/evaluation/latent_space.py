@@ -24,9 +24,10 @@ def measure(latents: Latents, seed: int) -> LatentSpace:
     posterior, lambda_, draws = latents
     rng = np.random.default_rng(seed)
     other = rng.standard_normal(draws.normal.shape)
+    noisy = bool(np.any(lambda_))
     return LatentSpace(
-        kl=tuple(kl_per_dimension(posterior).tolist()) if np.any(lambda_) else None,
-        active_share=diagnostics.active_dimensions(lambda_) / len(lambda_),
+        kl=tuple(kl_per_dimension(posterior).tolist()) if noisy else None,
+        active_share=diagnostics.active_dimensions(lambda_) / len(lambda_) if noisy else None,
         lambda_gap=lambda_gap(lambda_),
         z=normality(draws.z, draws.normal, rng),
         u=None if draws.u is None else normality(draws.u, draws.normal, rng),

@@ -92,7 +92,10 @@ def _remove_figures(folder: pathlib.Path) -> None:
 
 
 def _numbers(run: ComparedRun) -> dict[str, float]:
-    found = {column.title: page.at(run.metrics, column.path) for column in COLUMNS}
+    metrics = dict(run.metrics)
+    if not any(page.as_list(metrics.get("lambda"))):  # an encoder without noise
+        metrics.pop("active_dimensions", None)
+    found = {column.title: page.at(metrics, column.path) for column in COLUMNS}
     return {title: value for title, value in found.items() if page.is_number(value)}
 
 
