@@ -46,7 +46,7 @@ def load(out, name):
 
 def test_four_replicas_have_the_losses_of_one_device(out):
     one, four = (load(out, f"float32-{count}")["losses"] for count in (0, 4))
-    assert one.shape == (20, 5)  # 20 steps: kl, reconstruction, loss, gamma, active dimensions
+    assert one.shape == (20, 6)  # 20 steps: kl, reconstruction, loss, gamma, active dimensions, mse
     np.testing.assert_allclose(four[:, LOSS], one[:, LOSS], rtol=1e-4)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import small_wae
 
-from tf_twostage.models import two_stage
+from tf_twostage.models import weights
 from tf_twostage.training import device_loop
 
 KINDS = ("wae_mmd", "wae_gan", "autoencoder", "joint")
@@ -19,10 +19,10 @@ def test_a_resumed_run_ends_with_the_same_state_bit_for_bit(kind, tmp_path):
     data, path = small_wae.batches(kind), tmp_path / "model.weights.h5"
     whole = small_wae.compiled(small_wae.make(kind))
     small_wae.train(whole, data)
-    two_stage.save_weights(whole, path)
+    weights.save(whole, path)
     small_wae.train(whole, data, first=1)
     resumed = small_wae.compiled(small_wae.make(kind, seed=5))
-    two_stage.load_weights(resumed, path)
+    weights.load(resumed, path)
     assert int(resumed.optimizer.iterations.numpy()) == small_wae.STEPS
     small_wae.train(resumed, data, first=1)
     states = [small_wae.state(model) for model in (whole, resumed)]
