@@ -23,7 +23,7 @@ part() { # NAME SECONDS COMMAND...
 # Losses within 1e-5 of the plain formulas need float32 products, not TF32's.
 part parity 150 env NVIDIA_TF32_OVERRIDE=0 python -m pytest -q \
   tests/models/test_official_parity.py tests/models/test_layers.py tests/models/test_fused.py \
-  tests/training/test_device_loop.py
+  tests/training/test_device_loop.py tests/training/test_gan_training.py
 part speed 210 python -m benchmarks.training_step --device gpu --rounds 3 stage1_28 stage2
 part fid_speed 60 python -m benchmarks.fid_speed --device gpu --parts speed --inception "$graph"
 
