@@ -201,7 +201,7 @@ def test_one_step_of_each_half_by_hand():
     assert float(logs["loss"]) == float(logs["g_loss"])
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", ["ns_gan", "wgan_gp", "dragan"])
 def test_a_step_shows_each_discriminator_step_its_own_batch(name, monkeypatch):
     model = small_gan.build(recipe(name, discriminator_steps=3))
     seen = []
