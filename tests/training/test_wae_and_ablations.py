@@ -30,7 +30,10 @@ def test_a_resumed_run_ends_with_the_same_state_bit_for_bit(kind, tmp_path):
         np.testing.assert_array_equal(one, other)
 
 
-@pytest.mark.parametrize("kind", ["wae_mmd", "wae_gan", "joint"])
+@pytest.mark.parametrize(
+    "kind",
+    ["joint", *(pytest.param(kind, marks=pytest.mark.slow) for kind in ("wae_mmd", "wae_gan"))],
+)
 def test_both_loops_train_the_same(kind):
     data = small_wae.batches(kind)
     host, device = (
