@@ -28,7 +28,12 @@ MODELS = {
     "joint": VAE,
     "autoencoder": VAE,
 }
-SLOW = ("wgan_gp", "wae_gan", "autoencoder")  # to stop and go on: the same code as the others
+SLOW = (
+    "joint",
+    "wgan_gp",
+    "wae_gan",
+    "autoencoder",
+)  # to stop and go on: the same code as the others
 
 pytestmark = pytest.mark.filterwarnings("ignore:the Inception graph")
 
@@ -153,7 +158,7 @@ def numbers(folder):
 
 @pytest.mark.parametrize(
     "finished",
-    ["ns_gan", "joint", *(pytest.param(m, marks=pytest.mark.slow) for m in SLOW)],
+    ["ns_gan", *(pytest.param(m, marks=pytest.mark.slow) for m in SLOW)],
     indirect=True,
 )
 def test_a_killed_run_goes_on_to_the_same_end(finished, arguments, tmp_path, monkeypatch):
