@@ -1,5 +1,6 @@
 """LatentModel: what every generative model here offers to NumPy users, whatever trained it."""
 
+import abc
 import os
 import pathlib
 from collections.abc import Callable
@@ -9,7 +10,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from tf_twostage import recipes
+from tf_twostage import keras_settings, recipes
 from tf_twostage.errors import InputError
 from tf_twostage.models import inference, inputs, weights
 from tf_twostage.models.inputs import as_float
@@ -19,7 +20,7 @@ from tf_twostage.run_folder import RunFolder
 INFERENCE_BATCH = 1000
 
 
-class LatentModel:
+class LatentModel(abc.ABC):
     """A model whose images are decoded from latents z [kappa].
 
     Images are float32 [N, H, W, C] in 0..1 on the way out, and uint8 in 0..255 or float in 0..1 on
@@ -29,6 +30,8 @@ class LatentModel:
     Args:
       recipe: the setting.
       image_shape: (H, W, C).
+      seed: int; the same seed gives the same initial weights.
+      synchronized: whether batch norm averages over the replicas of a strategy.
       predict: `predict(keras_model, batch)` in inference mode; None: on one device.
 
     Attributes:
@@ -41,16 +44,24 @@ class LatentModel:
     stage1: keras.Model
     stage2: keras.Model | None = None
 
+    @keras_settings.ours()
     def __init__(
         self,
         recipe: recipes.Recipe,
         image_shape: tuple[int, int, int],
+        seed: int = 0,
+        synchronized: bool = False,
         predict: Callable | None = None,
     ):
         self.recipe = recipe
         self.image_shape = tuple(image_shape)
         self.trained: set[int] = set()
         self.predict = predict or inference.Predictor()
+        self._build(seed, synchronized)
+
+    @abc.abstractmethod
+    def _build(self, seed: int, synchronized: bool) -> None:
+        """Makes the stages, with all their weights; see the arguments of the class."""
 
     @property
     def last_stage(self) -> int:

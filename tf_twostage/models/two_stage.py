@@ -1,11 +1,9 @@
 """TwoStageVAE: encode, decode, reconstruct, sample (section 4 of the paper)."""
 
-from collections.abc import Callable
-
 import keras
 import numpy as np
 
-from tf_twostage import keras_settings, recipes
+from tf_twostage import recipes
 from tf_twostage.errors import InputError
 from tf_twostage.models import inputs, latent_networks, networks
 from tf_twostage.models.ablations import Autoencoder, JointVAE
@@ -20,13 +18,9 @@ class TwoStageVAE(LatentModel):
     Stage 1 models images x with latents z; stage 2 models those z with latents u. Samples go
     u ~ N(0, I), z ~ p(z|u), x = the decoder mean at z.
 
-    Args:
-      recipe: the setting. Its model is `two_stage`, or one of the two ablations: `autoencoder` has
-        no KL term in stage 1 (footnote 5), `joint` fits both stages together (footnote 6).
-      image_shape: (H, W, C).
-      seed: int; the same seed gives the same initial weights.
-      synchronized: whether batch norm averages over the replicas of a strategy.
-      predict: `predict(keras_model, batch)` in inference mode; None: on one device.
+    Its recipe is a `VAERecipe`, whose model is `two_stage` or one of the two ablations:
+    `autoencoder` has no KL term in stage 1 (footnote 5), `joint` fits both stages together
+    (footnote 6). See `LatentModel` for the rest.
 
     Attributes:
       stage1, stage2: `GaussianVAE`s, built.
@@ -35,16 +29,8 @@ class TwoStageVAE(LatentModel):
 
     RECIPE = recipes.VAERecipe
 
-    @keras_settings.ours()
-    def __init__(
-        self,
-        recipe: recipes.VAERecipe,
-        image_shape: tuple[int, int, int],
-        seed: int = 0,
-        synchronized: bool = False,
-        predict: Callable | None = None,
-    ):
-        super().__init__(recipe, image_shape, predict)
+    def _build(self, seed: int, synchronized: bool) -> None:
+        recipe = self.recipe
         plain = recipe.model == "autoencoder"  # its encoder is deterministic
         # Each stage draws its initial weights from a seed of its own, whatever else was built.
         keras.utils.set_random_seed(2 * seed)
