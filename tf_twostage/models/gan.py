@@ -115,8 +115,7 @@ class GAN(Trainable):
         for step in range(steps):
             self.train_discriminator({key: value[:, step] for key, value in batch.items()})
         self.train_generator(batch["z"][:, steps if self.draws_again else steps - 1])
-        logs = self.get_metrics_result()
-        return {"loss": ops.reshape(logs["loss"], (1,))} if self.across_workers else logs
+        return self.shaped(self.get_metrics_result())
 
     def train_discriminator(self, batch: dict) -> Scores:
         """One update of the discriminator; returns the scores before it.
@@ -128,7 +127,7 @@ class GAN(Trainable):
         with tf.GradientTape() as tape:
             scores = Scores(self.scores(x), self.scores(generated))
             loss = self.discriminator_loss(scores) + self.penalty(x, generated, batch)
-            total = self._with_decay(loss, self.discriminator)
+            total = self.total_loss(loss, self.discriminator)
         self.d_loss.update_state(loss)
         _update(self.discriminator_optimizer, self.discriminator, tape, total)
         return scores
@@ -137,14 +136,9 @@ class GAN(Trainable):
         """One update of the generator at latents z [B, kappa]."""
         with tf.GradientTape() as tape:
             loss = self.generator_loss(self.scores(self(z, training=True)))
-            total = self._with_decay(loss, self.decoder)
+            total = self.total_loss(loss, self.decoder)
         self.g_loss.update_state(loss)
         _update(self.optimizer, self.decoder, tape, total)
-
-    def _with_decay(self, loss, half: keras.Model):
-        """The loss plus the weight decay of that half, each divided by the number of replicas:
-        the optimiser sums over them."""
-        return sum(map(self._aggregate_additional_loss, [loss, *half.losses]))
 
     def get_metrics_result(self) -> dict:
         """The logs; Keras' `loss` is the generator's."""

@@ -26,13 +26,18 @@ class Trainable(keras.Model):
         """Creates the state of the optimiser, so that a checkpoint has where to go."""
         self.optimizer.build(self.trainable_variables)
 
-    def total_loss(self, objective):
+    def pretrain(self, batches) -> None:
+        """What is done once before the first step, on the batches of the stage: nothing."""
+
+    def total_loss(self, objective, part: keras.Model | None = None):
         """A loss, mean over this replica's slice of the batch, plus the weight decay of all layers.
+
+        With `part` it is the weight decay of that part's layers alone.
 
         The optimiser sums over replicas, so each term is divided by their number. (`add_loss` would
         do that too, but keeps one list for all replicas: the second would count the first's loss.)
         """
-        return sum(map(self._aggregate_additional_loss, [objective, *self.losses]))
+        return sum(map(self._aggregate_additional_loss, [objective, *(part or self).losses]))
 
     def track_loss(self, loss) -> None:
         """Logs a loss that `total_loss` gave, for a `train_step` of one's own."""
@@ -41,7 +46,10 @@ class Trainable(keras.Model):
 
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
         """The logs of a step."""
-        logs = super().compute_metrics(x, y, y_pred, sample_weight)
+        return self.shaped(super().compute_metrics(x, y, y_pred, sample_weight))
+
+    def shaped(self, logs: dict) -> dict:
+        """The logs of a step as `fit` needs them; see `across_workers`."""
         return {"loss": ops.reshape(logs["loss"], (1,))} if self.across_workers else logs
 
     def _maybe_symbolic_build(self, iterator=None, data_batch=None):

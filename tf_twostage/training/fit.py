@@ -53,7 +53,7 @@ def fit_stage(
     compile_stage(model, data, recipe, devices, chosen)
     checkpoint = Checkpoint(folder.checkpoint(data.stage))
     first_epoch = checkpoint.restore(model) // data.steps
-    if first_epoch == 0 and hasattr(model, "pretrain"):
+    if first_epoch == 0:
         model.pretrain(data)
     devices.check_same(first_epoch, f"epoch that stage {data.stage} has reached")
     writing = [
