@@ -57,7 +57,6 @@ class Recipe:
     fid_every: int = 0  # epochs between FIDs while the last stage trains, the best is kept; 0: none
     fid_protocol: str = "table1"  # [code] each sample stretched to its own min..max; or "plain"
 
-    STAGES: ClassVar[tuple[int, ...]] = (1,)  # those that are trained one after the other
     CHOICES: ClassVar[dict[str, tuple[str, ...]]] = {}  # field -> the words that it may have
     LEAST: ClassVar[dict[str, float]] = {"fid_every": 0}  # field -> its least value
 
@@ -66,10 +65,16 @@ class Recipe:
         """What folders call this kind of model, beside recipe and network."""
         return self.model
 
+    @classmethod
+    def stages_of(cls, model: str) -> tuple[int, ...]:
+        """The stages that a model of this class trains, one after the other."""
+        del model
+        return (1,)
+
     @property
     def stages(self) -> tuple[int, ...]:
         """The stages that this model trains, one after the other."""
-        return self.STAGES
+        return self.stages_of(self.model)
 
     @property
     def images_per_step(self) -> int:

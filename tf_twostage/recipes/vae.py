@@ -69,9 +69,9 @@ class VAERecipe(Recipe):
         kind = self.likelihood if self.likelihood != "gaussian" else kind
         return kind if self.model == "two_stage" else f"{self.model}-{kind}"
 
-    @property
-    def stages(self) -> tuple[int, ...]:
-        return (1,) if self.model == "joint" else (1, 2)
+    @classmethod
+    def stages_of(cls, model: str) -> tuple[int, ...]:
+        return (1,) if model == "joint" else (1, 2)
 
     def schedule(self, stage: int) -> Schedule:
         epochs, halve = (

@@ -54,20 +54,20 @@ class Parts(NamedTuple):
             encoder=model not in gan.MODELS,
             two_stages=model in vae.MODELS,
             kl=model in ("two_stage", "joint"),
-            stages=(1, 2) if model in ("two_stage", "autoencoder") else (1,),
+            stages=recipes.family(model).recipe.stages_of(model),
         )
 
 
-def table(metrics: dict, recipe: dict) -> str:
+def table(metrics: dict, recipe: dict, parts: Parts) -> str:
     """The table of a run.
 
     Args:
       metrics: its metrics.json.
       recipe: the recipe's values.
+      parts: `Parts.of` them.
     """
     if not metrics:
         return page.missing(NO_METRICS)
-    parts = Parts.of(recipe)
     rows = [
         *(_gamma_rows(metrics, recipe) if parts.two_stages else ()),
         *(_latent_rows(metrics) if parts.kl else ()),

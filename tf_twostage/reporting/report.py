@@ -95,9 +95,9 @@ def _page(folder: RunFolder) -> str:
     body = [
         f"<h1>{page.escape(title)}</h1>",
         page.section("What was run", _run_table(config, parts)),
-        page.section("Numbers", numbers.table(metrics, recipe)),
+        page.section("Numbers", numbers.table(metrics, recipe, parts)),
         page.section("Images", page.pictures(pictures, known, page.others(pictures, known))),
-        page.section("Training", _log_table(folder, recipe), page.pictures(plots, curves)),
+        page.section("Training", _log_table(folder, recipe, parts), page.pictures(plots, curves)),
         page.section(
             "The latent space",
             page.pictures(plots, diagnostics, page.others(plots, CURVES, DIAGNOSTICS, IN_GRIDS)),
@@ -175,7 +175,7 @@ def _fid_table(metrics: dict, parts: Parts) -> str:
     return note + f"<p>{expect}</p>" + page.table(head, rows) + page.table((), facts)
 
 
-def _log_table(folder: RunFolder, recipe: dict) -> str:
+def _log_table(folder: RunFolder, recipe: dict, parts: Parts) -> str:
     logs = folder.read_logs()
     if not logs:
         return page.missing("There is no log yet: no epoch has finished.")
@@ -189,8 +189,7 @@ def _log_table(folder: RunFolder, recipe: dict) -> str:
         )
         for stage, log in sorted(logs.items())
     ]
-    wanted = 2 in Parts.of(recipe).stages
-    absent = page.missing("Stage 2 has not been trained: it has no log.") if wanted else ""
-    absent = "" if 2 in logs else absent
+    untrained = 2 in parts.stages and 2 not in logs
+    absent = page.missing("Stage 2 has not been trained: it has no log.") if untrained else ""
     head = ("last epoch", "epochs", *(name.replace("_", " ") for name in columns))
     return page.table(head, rows) + absent
