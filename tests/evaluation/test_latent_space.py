@@ -49,7 +49,7 @@ def test_spectrum_distance_of_matrices_with_known_singular_values():
         )
         return left @ np.diag(values) @ right
 
-    found = latent_space.spectrum_distance(matrix(6, 2), matrix(4, 2))
+    found = latent_space.spectrum_distance(*map(diagnostics.spectrum, (matrix(6, 2), matrix(4, 2))))
     assert found == pytest.approx(math.sqrt(1 / 2))
 
 

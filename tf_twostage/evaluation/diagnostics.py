@@ -3,6 +3,8 @@
 gamma over training (Figure 1, left) needs no computation: it is a column of `stage1.csv`.
 """
 
+import dataclasses
+import functools
 from typing import NamedTuple
 
 import numpy as np
@@ -45,12 +47,18 @@ class SingularValues(NamedTuple):
     normal: np.ndarray
 
 
-class Latents(NamedTuple):
+@dataclasses.dataclass(frozen=True, eq=False)
+class Latents:
     """What all numbers and figures of the latent space are made of."""
 
     posterior: Posterior  # q(z|x) of the N training images, [N, kappa] each
     lambda_: np.ndarray  # [kappa], `eigenvalues` of it
     draws: Draws
+
+    @functools.cached_property
+    def spectra(self) -> SingularValues:
+        """Those of the draws."""
+        return singular_values(self.draws)
 
 
 def latents(model: LatentModel, posterior: Posterior, seed: int) -> Latents:

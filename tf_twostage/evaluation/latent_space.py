@@ -4,9 +4,8 @@ import numpy as np
 
 from tf_twostage import recipes
 from tf_twostage.data.storage import pieces
-from tf_twostage.evaluation import diagnostics
+from tf_twostage.evaluation import diagnostics, mmd
 from tf_twostage.evaluation.diagnostics import Latents
-from tf_twostage.evaluation.theory import mmd
 from tf_twostage.metrics import LatentSpace, Normality
 from tf_twostage.models.networks import Posterior
 
@@ -21,17 +20,17 @@ def measure(latents: Latents, seed: int) -> LatentSpace:
       latents: `diagnostics.latents` of it.
       seed: int >= 0, of the permutations and of the floor.
     """
-    posterior, lambda_, draws = latents
+    posterior, lambda_, draws = latents.posterior, latents.lambda_, latents.draws
     rng = np.random.default_rng(seed)
-    other = rng.standard_normal(draws.normal.shape)
+    other = diagnostics.spectrum(rng.standard_normal(draws.normal.shape))
     noisy = bool(np.any(lambda_))
     return LatentSpace(
         kl=tuple(kl_per_dimension(posterior).tolist()) if noisy else None,
         active_share=diagnostics.active_dimensions(lambda_) / len(lambda_) if noisy else None,
         lambda_gap=lambda_gap(lambda_),
-        z=normality(draws.z, draws.normal, rng),
-        u=None if draws.u is None else normality(draws.u, draws.normal, rng),
-        spectrum_floor=spectrum_distance(other, draws.normal),
+        z=normality(latents, "z", rng),
+        u=None if draws.u is None else normality(latents, "u", rng),
+        spectrum_floor=spectrum_distance(other, latents.spectra.normal),
         draws=len(draws.z),
         mmd_draws=min(MMD_DRAWS, len(draws.z)),
     )
@@ -64,13 +63,14 @@ def lambda_gap(lambda_: np.ndarray) -> float | None:
     return float(lambda_[~active].min() - lambda_[active].max())
 
 
-def normality(found: np.ndarray, normal: np.ndarray, rng: np.random.Generator) -> Normality:
-    """The distance of latents [n, kappa] to as many draws from N(0, I)."""
+def normality(latents: Latents, name: str, rng: np.random.Generator) -> Normality:
+    """The distance of the draws "z" or "u" to as many from N(0, I)."""
+    found, normal, spectra = getattr(latents.draws, name), latents.draws.normal, latents.spectra
     test = mmd.test(found[:MMD_DRAWS], normal[:MMD_DRAWS], PERMUTATIONS, rng)
-    return Normality(spectrum_distance(found, normal), test.mmd2, test.p_value)
+    distance = spectrum_distance(getattr(spectra, name), spectra.normal)
+    return Normality(distance, test.mmd2, test.p_value)
 
 
 def spectrum_distance(first: np.ndarray, second: np.ndarray) -> float:
-    """Root mean square difference of `diagnostics.spectrum` of two matrices [n, kappa]."""
-    difference = diagnostics.spectrum(first) - diagnostics.spectrum(second)
-    return float(np.sqrt(np.mean(np.square(difference))))
+    """Root mean square difference of two `diagnostics.spectrum`s."""
+    return float(np.sqrt(np.mean(np.square(first - second))))

@@ -37,8 +37,7 @@ def write(
     if latents is None:
         return
     plots.save_lambda_histogram(folder.figures / "lambda.png", latents.lambda_)
-    spectra = diagnostics.singular_values(latents.draws)
-    plots.save_singular_values(folder.figures / "singular_values.png", spectra)
+    plots.save_singular_values(folder.figures / "singular_values.png", latents.spectra)
     if originals is not None:
         write_reconstructions(folder, model, originals, seed)
         rows = diagnostics.noise_along_directions(

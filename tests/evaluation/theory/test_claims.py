@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
+from tf_twostage.evaluation.mmd import TwoSampleTest
 from tf_twostage.evaluation.theory import (
     distribution_claims,
     fixed_gamma_claims,
@@ -14,7 +15,6 @@ from tf_twostage.evaluation.theory import (
 from tf_twostage.evaluation.theory.density import Density
 from tf_twostage.evaluation.theory.fixed_gamma import FixedGamma
 from tf_twostage.evaluation.theory.learned_gamma import LearnedGamma
-from tf_twostage.evaluation.theory.mmd import TwoSampleTest
 from tf_twostage.evaluation.theory.two_stages import TwoStages
 
 D, R, KAPPA = 20, 2, 5

@@ -4,12 +4,12 @@ import dataclasses
 import functools
 from collections.abc import Callable, Iterable, Mapping
 
+from tf_twostage.evaluation.mmd import TwoSampleTest
 from tf_twostage.evaluation.theory import density, fixed_gamma, learned_gamma, two_stages
 from tf_twostage.evaluation.theory.budget import Budget
 from tf_twostage.evaluation.theory.density import Density
 from tf_twostage.evaluation.theory.fixed_gamma import FixedGamma
 from tf_twostage.evaluation.theory.learned_gamma import LearnedGamma
-from tf_twostage.evaluation.theory.mmd import TwoSampleTest
 from tf_twostage.evaluation.theory.two_stages import TwoStages
 
 

@@ -44,9 +44,6 @@ class Manifold:
         x = (t * np.linspace(*SCALES, self.r)) @ basis[:, : self.r].T
         return x + np.sin(t @ bend + phase) @ basis[:, self.r :].T if self.curved else x
 
-    def __str__(self) -> str:
-        return f"{'curved' if self.curved else 'linear'}, r = {self.r}"
-
 
 def factors(count: int, r: int, rng: np.random.Generator) -> np.ndarray:
     """Draws t: float64 [count, r], each entry from N(-0.9, 0.19) or N(0.9, 0.19)."""

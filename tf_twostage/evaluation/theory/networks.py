@@ -6,7 +6,7 @@ from keras import ops
 from tf_twostage.models.ablations import Autoencoder
 from tf_twostage.models.gaussian_vae import GaussianVAE
 from tf_twostage.models.layers import Dense
-from tf_twostage.models.networks import Posterior
+from tf_twostage.models.networks import Posterior, point
 
 
 class Hidden(keras.Model):
@@ -42,7 +42,7 @@ class Encoder(keras.Model):
         hidden = self.body(x)
         mean = self.mean(hidden)
         if self.log_stddev is None:
-            return Posterior(mean, ops.zeros_like(mean))
+            return point(mean)
         return Posterior(mean, ops.exp(self.log_stddev(hidden)))
 
 

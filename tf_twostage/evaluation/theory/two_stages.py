@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tf_twostage.evaluation import diagnostics
-from tf_twostage.evaluation.theory import fitting, manifolds, measures, mmd, networks
+from tf_twostage.evaluation import diagnostics, mmd
+from tf_twostage.evaluation.theory import fitting, manifolds, measures, networks
 from tf_twostage.evaluation.theory.budget import Budget
 from tf_twostage.models.ablations import JointVAE
 from tf_twostage.models.gaussian_vae import GaussianVAE

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from tf_twostage.evaluation.theory import mmd
+from tf_twostage.evaluation import mmd
 
 RNG = np.random.default_rng(0)
 
