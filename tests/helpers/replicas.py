@@ -38,11 +38,19 @@ SHAPE = (8, 8, 1)
 SEED = 1
 
 
-class StepLosses(keras.callbacks.Callback):
-    """Both terms of each step's loss, and its sum with the weight decay, over the global batch."""
+NAMES = ("kl", "reconstruction", "loss", "gamma", "active_dimensions", "mse")
 
-    def __init__(self):
+
+class StepLosses(keras.callbacks.Callback):
+    """The logs of each step alone, over the global batch.
+
+    Args:
+      names: of the logs, in this order; None: all, by name.
+    """
+
+    def __init__(self, names=None):
         super().__init__()
+        self.names = names
         self.rows = []
 
     def on_train_batch_begin(self, batch, logs=None):
@@ -50,8 +58,7 @@ class StepLosses(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch, logs=None):
         results = self.model.get_metrics_result()
-        names = ("kl", "reconstruction", "loss", "gamma", "active_dimensions", "mse")
-        self.rows.append([float(results[name]) for name in names])
+        self.rows.append([float(results[name]) for name in self.names or sorted(results)])
 
 
 class InFloatx:
@@ -88,7 +95,7 @@ def images() -> np.ndarray:
 
 def train(devices, run, *callbacks) -> tuple[TwoStageVAE, StepLosses]:
     """Trains stage 1 to its end, from what `run` holds already."""
-    model, losses = make_model(devices), StepLosses()
+    model, losses = make_model(devices), StepLosses(NAMES)
     data = Batches(images(), RECIPE.batch_size, RECIPE.latent_dim, SEED)
     chosen, folder = [losses, *callbacks], RunFolder(run)
     with mock.patch.object(loop, "STEPS", (1, 1)):  # log every step

@@ -20,24 +20,9 @@ import small_wae
 import tensorflow as tf
 
 
-class StepLogs(keras.callbacks.Callback):
-    """The logs of each step alone."""
-
-    def __init__(self):
-        super().__init__()
-        self.rows = []
-
-    def on_train_batch_begin(self, batch, logs=None):
-        self.model.reset_metrics()
-
-    def on_train_batch_end(self, batch, logs=None):
-        results = self.model.get_metrics_result()
-        self.rows.append([float(results[name]) for name in sorted(results)])
-
-
 def record(path, kind, devices):
     keras.utils.clear_session()  # so that layers get the same names again
-    shared, logs = small_wae.batches(kind), StepLogs()
+    shared, logs = small_wae.batches(kind), replicas.StepLosses()
     batches = replicas.Batches(shared.images, shared.batch_size, shared.latent_dim, shared.seed)
     with devices.strategy.scope():
         model = small_wae.make(kind, synchronized=devices.distributed, pretrain_steps=3)

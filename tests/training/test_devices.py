@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+import replica_runs
 import replicas
 
 from tf_twostage.errors import InputError
@@ -19,23 +20,15 @@ from tf_twostage.training.devices import Devices
 LOSS = 2  # the column; in float32 the small KL term alone differs more, which float64 explains
 
 
-def run_replicas(*arguments):
-    script = pathlib.Path(__file__).parents[1] / "helpers" / "replicas.py"
-    done = subprocess.run(
-        [sys.executable, script, *map(str, arguments)], capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
-
-
 @pytest.fixture(scope="module")
 def out(tmp_path_factory):
     """One device in this process; others in processes of their own, the last of them also going
     on with the run of the one before."""
     out = tmp_path_factory.mktemp("replicas")
     replicas.record(out, "float32-0", Devices())
-    run_replicas(out, "float32", 4)
-    run_replicas(out, "float64", 2)
-    run_replicas(out, "float64", 0, "float64-2")
+    replica_runs.run("replicas.py", out, "float32", 4)
+    replica_runs.run("replicas.py", out, "float64", 2)
+    replica_runs.run("replicas.py", out, "float64", 0, "float64-2")
     return out
 
 
@@ -78,7 +71,7 @@ def test_a_run_goes_on_with_fewer_replicas(out):
 @pytest.mark.slow
 def test_a_run_goes_on_with_more_replicas(tmp_path):
     replicas.record(tmp_path, "float32-0", Devices())
-    run_replicas(tmp_path, "float32", 4, "float32-0")
+    replica_runs.run("replicas.py", tmp_path, "float32", 4, "float32-0")
     whole, changed = load(tmp_path, "float32-0"), load(tmp_path, "float32-0-then-4")
     losses = whole["losses"][10:]
     np.testing.assert_allclose(changed["losses"][:, LOSS], losses[:, LOSS], rtol=1e-4)

@@ -1,12 +1,9 @@
 """GANs train alike in both loops, on any number of replicas, and after a resume."""
 
-import pathlib
-import subprocess
-import sys
-
 import keras
 import numpy as np
 import pytest
+import replica_runs
 import small_gan
 from small_stage2 import Stop
 
@@ -49,33 +46,14 @@ def test_both_loops_train_the_same(name, tmp_path):
         np.testing.assert_allclose(device[term], values, rtol=1e-3, atol=1e-5, err_msg=term)
 
 
-def run_replicas(out, *names):
-    script = pathlib.Path(__file__).parents[1] / "helpers" / "gan_replicas.py"
-    command = [sys.executable, script, out, *names]
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr[-3000:]
-
-
-def assert_replicas_agree(out, name):
-    runs = []
-    for count in (0, 2):
-        with np.load(out / f"{name}-{count}.npz") as file:
-            runs.append(dict(file))
-    one, two = runs
-    assert set(one) == set(two)
-    for key, values in one.items():
-        # The bias before a batch norm has no gradient but rounding, which Adam divides by.
-        np.testing.assert_allclose(two[key], values, rtol=1e-6, atol=1e-6, err_msg=key)
-
-
 @pytest.mark.parametrize(
     "names", [("dragan", "began"), pytest.param(("wgan", "wgan_gp"), marks=pytest.mark.slow)]
 )
 def test_two_replicas_train_what_one_device_does(names, tmp_path):
     """In float64; slopes through batch norm over both replicas, DRAGAN's spread and k too."""
-    run_replicas(tmp_path, *names)
+    replica_runs.run("gan_replicas.py", tmp_path, *names)
     for name in names:
-        assert_replicas_agree(tmp_path, name)
+        replica_runs.assert_agree(tmp_path, name)
 
 
 def test_a_discriminator_that_is_not_finite_is_named_and_never_saved(tmp_path):

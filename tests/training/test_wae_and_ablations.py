@@ -1,11 +1,8 @@
 """WAEs and ablations train alike in both loops, on any number of replicas, and after a resume."""
 
-import pathlib
-import subprocess
-import sys
-
 import numpy as np
 import pytest
+import replica_runs
 import small_wae
 
 from tf_twostage.models import weights
@@ -50,24 +47,13 @@ def test_both_loops_train_the_same(kind):
 
 
 @pytest.fixture(scope="module")
-def replica_runs(tmp_path_factory):
+def out(tmp_path_factory):
     out = tmp_path_factory.mktemp("replicas")
-    script = pathlib.Path(__file__).parents[1] / "helpers" / "wae_replicas.py"
-    done = subprocess.run([sys.executable, script, out], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr[-3000:]
+    replica_runs.run("wae_replicas.py", out)
     return out
 
 
 @pytest.mark.parametrize("kind", ["wae_mmd", "wae_gan", "joint"])
-def test_two_replicas_train_what_one_device_does(replica_runs, kind):
+def test_two_replicas_train_what_one_device_does(out, kind):
     """In float64; pretraining, batch norm and the penalty over the whole batch included."""
-    runs = []
-    for count in (0, 2):
-        with np.load(replica_runs / f"{kind}-{count}.npz") as file:
-            runs.append(dict(file))
-    one, two = runs
-    assert set(one) == set(two)
-    for name, values in one.items():
-        # The bias of a unit that is on for all images has no gradient, as batch norm takes the mean
-        # away. There is only rounding, which Adam divides by.
-        np.testing.assert_allclose(two[name], values, rtol=1e-6, atol=1e-6, err_msg=name)
+    replica_runs.assert_agree(out, kind)
