@@ -160,12 +160,11 @@ class RunFolder:
         """The log of a stage: column name -> values, one an epoch; {} before its first epoch."""
         return epoch_log.read_log(self.log(stage))
 
-    def read_fids(self) -> list[dict[str, float]]:
-        """The rows of `fids`; none where no FID was measured while training."""
-        return [
-            {name: float(value) for name, value in row.items()}
-            for row in epoch_log.read_rows(self.fids)
-        ]
+    def read_fids(self, before: int) -> list[dict[str, float]]:
+        """The rows of `fids` of epochs before this one; none where no FID was measured then."""
+        rows = epoch_log.read_rows(self.fids)
+        found = [{name: float(value) for name, value in row.items()} for row in rows]
+        return [row for row in found if row["epoch"] < before]
 
     def read_logs(self) -> dict[int, dict[str, list[float]]]:
         """The logs of the stages that have at least one epoch."""

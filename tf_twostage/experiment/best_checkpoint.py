@@ -41,7 +41,7 @@ class CheckpointFids(keras.callbacks.Callback):
         if done % self.every or done == self.params["epochs"]:
             return
         stage = self.sampled.last_stage
-        earlier = [row for row in self.folder.read_fids() if row["epoch"] < done]
+        earlier = self.folder.read_fids(before=done)
         self.sampled.trained.add(stage)
         row = {"epoch": done, **self.meter.of_samples(self.sampled, self.seed, stage)}
         if BestFid.of([*earlier, row], self.meter.spec.protocol).epoch == done:
@@ -55,7 +55,7 @@ def with_best(fids: FidScores, folder: RunFolder, stage: int, epochs: int) -> Fi
     Where the finished model is the best one, the weights of an earlier one are deleted.
     """
     last = {protocol: found[f"stage{stage}"] for protocol, found in fids.protocols.items()}
-    earlier = [row for row in folder.read_fids() if row["epoch"] < epochs]
+    earlier = folder.read_fids(before=epochs)
     best = BestFid.of([*earlier, {"epoch": epochs, **last}], fids.protocol)
     if best.epoch == epochs:
         folder.best_weights(stage).unlink(missing_ok=True)

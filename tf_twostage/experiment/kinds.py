@@ -103,9 +103,9 @@ def _check(options: Options, names: tuple[str, ...]) -> None:
             f"{', '.join(names)} has no recipe {options.recipe}: choose one of "
             f"{', '.join(sorted(known))}"
         )
-    asked = list(recipes.renamed(options.overrides))
-    asked += [f"--{flag}" for flag in ("gamma", "likelihood") if getattr(options, flag)]
-    for name in asked:
-        value = {"--gamma": "learn_gamma"}.get(name, name.removeprefix("--"))
+    asked = {name: name for name in recipes.renamed(options.overrides)}  # value -> its flag
+    asked |= {"learn_gamma": "gamma"} if options.gamma else {}
+    asked |= {"likelihood": "likelihood"} if options.likelihood else {}
+    for value, flag in asked.items():
         if not any(_has(model, value) for model in names):
-            raise InputError(f"{', '.join(names)} has no --{name.removeprefix('--')}: leave it out")
+            raise InputError(f"{', '.join(names)} has no --{flag}: leave it out")

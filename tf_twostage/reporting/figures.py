@@ -21,7 +21,7 @@ KINDS = ("png", "pdf", "json")  # of the files of a figure
 GREY = "#666666"
 # Okabe and Ito's colours, told apart with any colour vision, but for yellow: too light for a line.
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-BLUE, ORANGE, GREEN, *_ = COLORS
+BLUE, ORANGE, *_ = COLORS
 STYLE = {
     "font.size": 8,  # points, as they are printed
     "axes.titlesize": 8,
