@@ -4,6 +4,7 @@ import dataclasses
 import errno
 import math
 import pathlib
+import types
 
 import keras
 import numpy as np
@@ -15,7 +16,7 @@ from tf_twostage.data import batches
 from tf_twostage.errors import InputError
 from tf_twostage.models.two_stage import TwoStageVAE
 from tf_twostage.run_folder import RunFolder
-from tf_twostage.training import fit, optimizers
+from tf_twostage.training import checkpoint, fit, optimizers
 from tf_twostage.training.callbacks import DivergedError
 from tf_twostage.training.checkpoint import Checkpoint
 from tf_twostage.training.devices import Devices
@@ -131,6 +132,26 @@ def test_resume_takes_back_an_epoch_that_was_logged_but_not_saved(tmp_path, monk
     monkeypatch.undo()
     train(tmp_path)
     assert epoch_log.read_log(tmp_path / "stage2.csv")["epoch"] == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize(("takes", "expected"), [(0.05, [0, 1, 2, 3, 4, 5]), (1.0, [0, 3, 5])])
+def test_slow_checkpoints_take_a_twentieth_of_the_time(tmp_path, monkeypatch, takes, expected):
+    """Epochs of 8 seconds. A checkpoint of 1 s leaves the next two epochs out; the last is kept."""
+    now, saved = [0.0], []
+
+    def save(model, path):
+        saved.append(model.epoch)
+        now[0] += takes
+
+    monkeypatch.setattr(checkpoint.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(checkpoint.weights, "save", save)
+    writing = Checkpoint(tmp_path)
+    writing.set_params({"epochs": 6})
+    for epoch in range(6):
+        now[0] += 8
+        writing.set_model(types.SimpleNamespace(epoch=epoch))
+        writing.on_epoch_end(epoch)
+    assert saved == expected
 
 
 def test_a_checkpoint_appears_whole_or_not_at_all(tmp_path, monkeypatch):

@@ -180,8 +180,8 @@ def main(argv: list[str]) -> None:
     except InputError as error:
         sys.exit(f"error: {error}")
     except KeyboardInterrupt:  # Ctrl-C, or a scheduler's SIGTERM
-        last = "experiment" if FLAGS.theory else "epoch"
-        print(f"\nstopped: the same command goes on from the last finished {last}", file=sys.stderr)
+        last = "finished experiment" if FLAGS.theory else "checkpoint"
+        print(f"\nstopped: the same command goes on from the last {last}", file=sys.stderr)
         sys.exit(130)
 
 

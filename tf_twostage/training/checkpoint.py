@@ -1,18 +1,27 @@
 """The checkpoint of a stage in training, from which a stopped run goes on."""
 
 import pathlib
+import time
 
 import keras
 
 from tf_twostage.models import weights
 
+# A GPU trains an epoch of a small data set in less time than its weights take to a disk.
+SHARE_OF_TIME = 0.05  # of training, at most, goes into checkpoints that take
+QUICK = 0.1  # seconds or more; quicker ones are always written
+
 
 class Checkpoint(keras.callbacks.Callback):
-    """Weights and optimiser after every epoch, in one file that is replaced atomically."""
+    """Weights and optimiser at the end of epochs, in one file that is replaced atomically.
+
+    Written after the first epoch, the last, and every one between that `SHARE_OF_TIME` allows.
+    """
 
     def __init__(self, path: pathlib.Path):
         super().__init__()
         self.path = path
+        self._due = 0.0  # when the next one may be written
 
     def restore(self, model: keras.Model) -> int:
         """Loads the checkpoint if there is one; returns how many steps it has trained."""
@@ -21,4 +30,10 @@ class Checkpoint(keras.callbacks.Callback):
         return int(model.optimizer.iterations.numpy())
 
     def on_epoch_end(self, epoch, logs=None):
+        start = time.monotonic()
+        if start < self._due and epoch + 1 < self.params["epochs"]:
+            return
         weights.save(self.model, self.path)
+        end = time.monotonic()
+        cost = end - start
+        self._due = end + cost / SHARE_OF_TIME if cost > QUICK else 0.0
