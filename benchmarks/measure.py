@@ -5,6 +5,7 @@ Each side has a process of its own. They run in turns, so that all meet the same
 
 import argparse
 import concurrent.futures
+import functools
 import importlib
 import json
 import multiprocessing
@@ -76,7 +77,18 @@ class Side:
         self.process = context.Process(target=_serve, args=(other, factory, arguments), daemon=True)
         self.process.start()
         other.close()
-        self.first = self.connection.recv()["first"]
+
+    @functools.cached_property
+    def first(self) -> float | None:
+        """Seconds until the side has run its first step; waits for it. None: it failed."""
+        try:
+            return self.connection.recv()["first"]
+        except EOFError:
+            return None
+
+    def ready(self) -> bool:
+        """Waits until the side has run its first step; False: it failed."""
+        return self.first is not None
 
     def run(self, steps: int) -> dict:
         """Runs so many steps.
@@ -106,7 +118,7 @@ def compare(sides: dict[str, tuple[str, dict]], steps: int, rounds: int) -> dict
       {"steps", "rounds", "sides": {name: see `_summary`}, "others": cores that other processes
       kept busy, median}.
     """
-    running = {name: Side(*side) for name, side in sides.items()}
+    running = _started(sides)
     for side in running.values():
         side.run(steps)
     found = {name: [] for name in running}
@@ -120,6 +132,20 @@ def compare(sides: dict[str, tuple[str, dict]], steps: int, rounds: int) -> dict
     others = statistics.median(one["others"] for ones in found.values() for one in ones)
     summary = {name: _summary(ones, yardstick, first[name]) for name, ones in found.items()}
     return {"steps": steps, "rounds": rounds, "others": others, "sides": summary}
+
+
+def _started(sides: dict[str, tuple[str, dict]]) -> dict[str, Side]:
+    """The sides that can run, ready to. Where there are cores enough, they get ready together."""
+    together = (os.cpu_count() or 1) >= 2 * len(sides)
+    running = {}
+    for name, arguments in sides.items():
+        running[name] = Side(*arguments)
+        if not together:
+            running[name].ready()
+    for name in [name for name, side in running.items() if not side.ready()]:
+        print(f"{name}: FAILED, see above", flush=True)
+        del running[name]
+    return running
 
 
 def _summary(ones: list[dict], yardstick: list[float], first: float) -> dict:
