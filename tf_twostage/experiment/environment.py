@@ -22,6 +22,7 @@ def environment() -> dict:
         "numpy": np.__version__,
         "cpu": f"{_cpu_name()}, {os.cpu_count()} cores",
         "devices": [device.name for device in tf.config.list_physical_devices()],
+        "gpus": [_gpu_name(gpu) for gpu in tf.config.list_physical_devices("GPU")],
     }
 
 
@@ -43,6 +44,10 @@ def _git(*words: str) -> str:
     command = ["git", "-C", pathlib.Path(__file__).parent, *words]
     done = subprocess.run(command, capture_output=True, text=True, timeout=5, check=True)
     return done.stdout.strip()
+
+
+def _gpu_name(gpu) -> str:
+    return tf.config.experimental.get_device_details(gpu).get("device_name", "unknown")
 
 
 def _cpu_name() -> str:
