@@ -57,14 +57,14 @@ def as_latents(latents, latent_dim: int, name: str = "latents") -> np.ndarray:
     return latents.astype("float32", copy=False)
 
 
-def as_count(count) -> int:
-    """How many samples are asked for; `InputError` where it is no integer >= 0."""
+def as_count(count, least: int = 0, what: str = "samples") -> int:
+    """How many samples are asked for; `InputError` where it is no integer >= `least`."""
     try:
         count = operator.index(count)
     except TypeError:
-        raise InputError(f"the number of samples must be an integer, not {count!r}") from None
-    if count < 0:
-        raise InputError(f"the number of samples must be at least 0, not {count}")
+        raise InputError(f"the number of {what} must be an integer, not {count!r}") from None
+    if count < least:
+        raise InputError(f"the number of {what} must be at least {least}, not {count}")
     return count
 
 

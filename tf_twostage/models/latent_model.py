@@ -105,6 +105,28 @@ class LatentModel(abc.ABC):
         mean, stddev = self.encode(images)
         return self.decode(mean + stddev * normal(mean.shape, seed))
 
+    def interpolate(self, first: np.ndarray, second: np.ndarray, steps: int = 9) -> np.ndarray:
+        """Images on the line between the posterior means of two images, both ends included.
+
+        Args:
+          first, second: images [N, H, W, C].
+          steps: how many, >= 2.
+
+        Returns:
+          float32 [N, steps, H, W, C] in 0..1; the ends are decoded at the means.
+
+        Raises:
+          InputError: bad images, not as many of them, or fewer steps; the model has no encoder.
+        """
+        ends = [self.encode(images).mean[:, None] for images in (first, second)]  # [N, 1, kappa]
+        if len(ends[0]) != len(ends[1]):
+            raise InputError(f"{len(ends[0])} first images and {len(ends[1])} second ones")
+        steps = inputs.as_count(steps, least=2, what="steps")
+        part = np.linspace(0, 1, steps, dtype=np.float32)[:, None]
+        z = (1 - part) * ends[0] + part * ends[1]  # [N, steps, kappa]
+        images = self.decode(z.reshape(-1, self.recipe.latent_dim))
+        return images.reshape(len(z), steps, *self.image_shape)
+
     def sample(self, count: int, seed: int = 0, stage: int | None = None) -> np.ndarray:
         """`count` images, float32 [count, H, W, C] in 0..1; the same for the same seed.
 
