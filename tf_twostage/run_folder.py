@@ -148,6 +148,20 @@ class RunFolder:
         """metrics.json; {} where there is none or it is damaged."""
         return _read(self.metrics)
 
+    def load_metrics(self) -> dict:
+        """metrics.json.
+
+        Raises:
+          InputError: there is none, or it is damaged.
+        """
+        metrics = self.read_metrics()
+        if not metrics:
+            raise InputError(
+                f"{self.path} has not finished (no readable metrics.json): give the command that "
+                "trains it again"
+            )
+        return metrics
+
     def read_failure(self) -> str | None:
         """Why the trial failed when it ran last; None if it did not."""
         return self.failure.read_text(encoding="utf-8") if self.failure.exists() else None

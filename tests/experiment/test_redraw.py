@@ -1,13 +1,18 @@
-"""`--report`: a finished run drawn again, from its folder alone."""
+"""`--report` and `--export`: a finished run drawn and served again, from its folder alone."""
 
+import json
 import pathlib
 import shutil
+import subprocess
+import sys
 
+import numpy as np
 import pytest
 import tiny_images
 
+from tf_twostage import TwoStageVAE
 from tf_twostage.errors import InputError
-from tf_twostage.experiment import redraw, sweep
+from tf_twostage.experiment import redraw, served, sweep
 from tf_twostage.experiment.options import Options
 from tf_twostage.reporting import figures
 
@@ -81,3 +86,69 @@ def test_a_run_that_has_not_finished_is_not_drawn(copied):
         redraw.run(str(copied))
     with pytest.raises(InputError, match="holds no run"):
         redraw.run(str(copied / "figures"))
+
+
+CLIENT = """
+import sys
+sys.modules["tf_twostage"] = None  # an import of it fails
+import numpy as np
+import tensorflow as tf
+
+call = tf.saved_model.load(sys.argv[1]).signatures
+one = tf.constant(np.load(sys.argv[2]))
+drawn = {"count": tf.constant(2), "seed": tf.constant([7, 0])}
+given = {
+    **{name: drawn for name in ("generate", "generate_stage1", "generate_latents", "generate_png")},
+    "decode": {"latents": tf.ones([2, 4])},
+    "encode": {"images": one},
+    "reconstruct": {"images": one},
+    "interpolate": {"first": one, "second": 1 - one, "steps": tf.constant(3)},
+}
+assert set(given) == set(call) - {"serving_default"}
+found = {f"{n}/{k}": v for n in given for k, v in call[n](**given[n]).items()}
+np.savez(sys.argv[3], **{key.replace("/", "."): value.numpy() for key, value in found.items()})
+"""
+
+
+def test_an_exported_run_serves_alone_what_the_model_gives(copied, tmp_path):
+    shutil.rmtree(copied / "saved_model")
+    path = served.run(str(copied), str(tmp_path / "models"))
+    assert path == tmp_path / "models" / "1"
+    model, one = TwoStageVAE.load(copied), np.random.default_rng(0).uniform(size=(1, 8, 8, 1))
+    np.save(tmp_path / "one.npy", one.astype("float32"))
+    command = [sys.executable, "-I", "-c", CLIENT, path, tmp_path / "one.npy", tmp_path / "out.npz"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    found = np.load(tmp_path / "out.npz")
+    mean, stddev = model.encode(one)
+    expected = {
+        "generate.images": model.sample(2, seed=7),
+        "generate_stage1.images": model.sample(2, seed=7, stage=1),
+        "generate_latents.latents": model.sample_latents(2, seed=7),
+        "decode.images": model.decode(np.ones((2, 4), "float32")),
+        "encode.mean": mean,
+        "encode.stddev": stddev,
+        "reconstruct.images": model.decode(mean),
+        "interpolate.images": model.interpolate(one, 1 - one, 3),
+    }
+    assert set(found) == {*expected, "generate_png.png_bytes"}
+    for name, values in expected.items():
+        np.testing.assert_allclose(found[name], values, rtol=1e-5, atol=1e-6, err_msg=name)
+
+
+def test_a_card_and_the_numbers_lie_beside_the_model(copied):
+    path = served.run(str(copied))
+    assert path == copied / "saved_model" / "1"
+    assert "# Two-stage VAE on tiny" in (path / "README.md").read_text()
+    run = json.loads((path / "assets.extra" / "run.json").read_text())
+    assert run["metrics"] == json.loads((copied / "metrics.json").read_text())
+    assert run["recipe"]["latent_dim"] == 4
+    assert "environment" not in run  # it tells paths of the machine
+
+
+@pytest.mark.parametrize("missing", ["metrics.json", "checkpoints/stage1.weights.h5"])
+def test_a_run_that_has_not_finished_is_not_exported(copied, tmp_path, missing):
+    (copied / missing).unlink()
+    with pytest.raises(InputError, match=r"has not finished|is missing"):
+        served.run(str(copied), str(tmp_path / "models"))
+    assert not (tmp_path / "models").exists()

@@ -7,6 +7,7 @@ models that its Table 1 compares with.
   python run_experiments.py --dataset path/to/images --dry_run
   python run_experiments.py --dataset mnist --model ns_gan,two_stage
   python run_experiments.py --dataset all --model table1 --trials 10            Table 1
+  python run_experiments.py --export runs/mnist/…/trial_000 --export_dir models/mnist
   python run_experiments.py --compare runs/mnist/*/trial_000          several runs on one page
 
 A run that was stopped goes on where it was when the same command is given again.
@@ -125,6 +126,10 @@ flags.DEFINE_bool(
     "Check the paper's theorems on data of known dimension (theory/ in --output_dir), and stop.",
 )
 flags.DEFINE_string("report", None, "Draw the figures and the page of this finished run again.")
+flags.DEFINE_string("export", None, "Write the SavedModel of this finished run again.")
+flags.DEFINE_string(
+    "export_dir", None, "Where --export puts it, in a folder 1; by default into the run itself."
+)
 flags.DEFINE_list(
     "compare",
     [],
@@ -199,12 +204,14 @@ def _run(arguments: list[str]) -> None:
     trial_process.stop_on_sigterm()
     keras_settings.require_tensorflow()
     with quiet_import():  # TensorFlow: seconds that --help and a wrong flag do not wait for
-        from tf_twostage.experiment import redraw, sweep, theory
+        from tf_twostage.experiment import redraw, served, sweep, theory
     plain_messages()
     if FLAGS.theory:
         theory.run(FLAGS.output_dir)
     elif FLAGS.report:
         print(f"page: {redraw.run(FLAGS.report)}")
+    elif FLAGS.export:
+        print(f"served: {served.run(FLAGS.export, FLAGS.export_dir)}")
     else:
         sweep.run(options())
 

@@ -5,7 +5,6 @@ import pathlib
 import numpy as np
 
 from tf_twostage.data.storage import Storage
-from tf_twostage.errors import InputError
 from tf_twostage.evaluation import diagnostics
 from tf_twostage.evaluation.diagnostics import Latents
 from tf_twostage.models import loading, precision
@@ -33,11 +32,7 @@ def run(path: str) -> pathlib.Path:
     """
     folder = RunFolder(pathlib.Path(path).expanduser())
     config = folder.load_config()
-    if not folder.read_metrics():
-        raise InputError(
-            f"{folder} has not finished (no readable metrics.json): give the command that trains "
-            "it again"
-        )
+    folder.load_metrics()  # there only once it has finished
     precision.allow_tf32(bool(config.get("tf32")))
     model, seed = loading.load(folder.path), config["seed"]
     latents = _latents(folder, model, seed) if model.has_encoder else None

@@ -15,13 +15,13 @@ from tf_twostage.data.datasets import Dataset
 from tf_twostage.data.storage import GB, Storage
 from tf_twostage.evaluation import diagnostics, fid_scores, scores
 from tf_twostage.evaluation.fid_scores import FidMeter
-from tf_twostage.experiment import best_checkpoint, console, lock, progress, room
+from tf_twostage.experiment import best_checkpoint, console, lock, progress, room, served
 from tf_twostage.experiment.best_checkpoint import CheckpointFids
 from tf_twostage.experiment.environment import environment
 from tf_twostage.experiment.plan import Plan
 from tf_twostage.experiment.sample_grids import SampleGrids
 from tf_twostage.metrics import FidScores, Metrics
-from tf_twostage.models import export, loading, precision
+from tf_twostage.models import loading, precision
 from tf_twostage.models.latent_model import LatentModel
 from tf_twostage.models.networks import Posterior
 from tf_twostage.reporting import pictures, report
@@ -212,13 +212,14 @@ class Trial:
         found = scores.evaluate(self.model, self.dataset, latents, self.seed)
         shown = self.dataset.test[: pictures.PAIRS]
         pictures.write(self.folder, self.model, latents, shown, self.seed)
-        served = loading.load(self.folder) if self.devices.distributed else self.model
-        export.export_saved_model(served, self.folder.saved_model)
         fids = self.fids() if self.plan.setting.fid else None
         logs = {f"stage{stage}": log for stage, log in self.folder.read_logs().items()}
         seconds = {name: sum(log["seconds"]) for name, log in logs.items()}
         seconds["evaluation"] = time.perf_counter() - start
         metrics = Metrics(found, fids, _last_losses(logs), seconds)
+        alone = loading.load(self.folder) if self.devices.distributed else self.model
+        config = self.folder.load_config()
+        served.write(alone, config, metrics.as_dict(), self.folder.saved_model)
         self.folder.write(self.folder.metrics, metrics.as_dict())
         report.write_report(self.folder)
         print(console.summary(metrics, self.folder))
