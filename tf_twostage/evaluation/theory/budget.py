@@ -37,7 +37,7 @@ class Budget:
     first_gamma: float = 0.3  # not measured: from here superfluous dimensions are left out
     gammas: tuple[float, ...] = (3e-2, 1e-2, 3e-3, 1e-3)  # fixed, one after the other
     gamma_steps: int = 1_500  # at each of them
-    linear_steps: int = 6_000  # of linear networks, in place of either: a flat optimum, cheap steps
+    linear_steps: int = 8_000  # of linear networks, in place of either: a flat optimum, cheap steps
     linear_points: int = 1_000  # likewise; all are in every batch, which closed forms need
     logged: int = 20  # points of a curve over training
     importance_draws: int = 300  # of z for each x, for log p(x)
