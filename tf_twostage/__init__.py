@@ -1,6 +1,8 @@
 """The two-stage VAE of "Diagnosing and Enhancing VAE Models" (Dai and Wipf, 2019) in Keras 3."""
 
-__all__ = ["TwoStageVAE", "load"]
+from tf_twostage.models.custom import network
+
+__all__ = ["TwoStageVAE", "load", "network"]
 
 
 def __getattr__(name: str):

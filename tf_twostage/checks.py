@@ -3,7 +3,7 @@
 import dataclasses
 import math
 import numbers
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from tf_twostage.errors import InputError
 
@@ -12,7 +12,11 @@ KINDS = {int: numbers.Integral, float: numbers.Real, bool: bool, str: str}
 
 
 def check_fields(
-    kind: type, values: Mapping, choices: Mapping[str, tuple], least: Mapping[str, float]
+    kind: type,
+    values: Mapping,
+    choices: Mapping[str, tuple],
+    least: Mapping[str, float],
+    own: Sequence[str] = (),
 ) -> None:
     """Checks values by the types of a dataclass's fields.
 
@@ -21,6 +25,7 @@ def check_fields(
       values: name of a field -> its value.
       choices: name of a field -> the values that it may have.
       least: name of a field -> its least value; by default 1 for an int, 0 for a float.
+      own: names of the fields that may name a function of the user's instead.
 
     Raises:
       InputError: a value is not of its field's type, not finite, too small, or no choice.
@@ -32,6 +37,7 @@ def check_fields(
             raise InputError(f"{name} must be {WORDS[type_]}, not {value!r}")
         if name in choices and value not in choices[name]:
             allowed = ", ".join(choices[name])
+            allowed += ", or your own package.module:function" if name in own else ""
             raise InputError(f"unknown {name} {value!r}: choose one of {allowed}")
         if type_ in (int, float):
             _check_number(name, value, least.get(name, 1 if type_ is int else 0))

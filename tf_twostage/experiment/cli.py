@@ -149,8 +149,13 @@ for _name, _choices in (("gamma", recipes.GAMMAS), ("likelihood", recipes.LIKELI
 def _define_overrides() -> list[str]:
     """Defines a flag for every value of a recipe, unset by default; returns their names."""
     define = {int: flags.DEFINE_integer, float: flags.DEFINE_float, bool: flags.DEFINE_bool}
-    names = ["network"]
-    flags.DEFINE_enum("network", None, recipes.NETWORKS, "Overrides the recipe's network.")
+    names = ["network", "stage2_network"]
+    flags.DEFINE_string(
+        "network",
+        None,
+        f"{' | '.join(recipes.NETWORKS)} | your own function, package.module:function.",
+    )
+    flags.DEFINE_string("stage2_network", None, "mlp | your own function, likewise.")
     for family in recipes.FAMILIES:
         for field in dataclasses.fields(family.recipe):
             if field.type not in define or field.name in ("learn_gamma", *names):  # see --gamma

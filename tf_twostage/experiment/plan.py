@@ -16,7 +16,7 @@ from tf_twostage.errors import InputError
 from tf_twostage.evaluation.fid_spec import FidSpec
 from tf_twostage.experiment import kinds
 from tf_twostage.experiment.options import Options
-from tf_twostage.models import shapes
+from tf_twostage.models import custom, shapes
 from tf_twostage.run_folder import RunFolder
 
 _IN_THE_NAME = (
@@ -65,6 +65,8 @@ class Setting:
 
     def check(self) -> None:
         """Raises `InputError` where this recipe cannot be trained on these images."""
+        for name in self.recipe.own_networks:
+            custom.check(name)
         shapes.check_image_shape(self.recipe.network, tuple(self.outline.image_shape))
         images, needed = self.outline.train_images, self.recipe.images_per_step
         if images < needed:
@@ -176,9 +178,11 @@ def _setting(
 def _path(parent: pathlib.Path, recipe: recipes.Recipe, changes: dict) -> pathlib.Path:
     """`<recipe>-<network>-<gamma>[+override=value...]`; where it exists, under its former name."""
 
+    network = recipe.network.replace(":", ".")
+
     def named(name_of: Callable[[str], str]) -> pathlib.Path:
         parts = sorted(f"+{name_of(k)}={v}" for k, v in changes.items() if k not in _IN_THE_NAME)
-        return parent / f"{recipe.name}-{recipe.network}-{recipe.kind}{''.join(parts)}"
+        return parent / f"{recipe.name}-{network}-{recipe.kind}{''.join(parts)}"
 
     today, former = named(str), named(lambda name: _FORMER.get(name, name))
     return former if former.exists() and not today.exists() else today

@@ -195,8 +195,12 @@ class LatentModel(abc.ABC):
         self.trained.add(number)
 
     @classmethod
-    def load(cls, run: str | os.PathLike) -> "LatentModel":
+    def load(cls, run: str | os.PathLike, **networks) -> "LatentModel":
         """The model of a run folder (`.../trial_000`), with every stage that has finished.
+
+        Args:
+          run: the folder.
+          **networks: your own networks, where the recipe cannot find them by name.
 
         Raises:
           InputError: no run there, or of another kind of model; its config.json is damaged, or
@@ -206,7 +210,7 @@ class LatentModel(abc.ABC):
         setting = Setting.of(folder)
         if not isinstance(setting.recipe, cls.RECIPE):
             raise InputError(f"{folder} holds a {setting.recipe.model}: use tf_twostage.load")
-        model = cls(*setting)
+        model = cls(*setting, **networks)
         model.load_stage(folder, 1)
         if 2 in folder.trained_stages():
             model.load_stage(folder, 2)

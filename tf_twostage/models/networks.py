@@ -48,6 +48,7 @@ class Context(NamedTuple):
     synchronized: bool = False
     batch_norm_epsilon: float = sizes.BATCH_NORM_EPSILON
     deterministic: bool = False  # the encoder gives a mean alone
+    bounded: bool = False  # log sd_z of a `HeadedEncoder` stays within SD_BOUND
 
     def kernel(self, stddev: float | None = None, truncated: bool = False) -> dict:
         """Keyword arguments of a layer with a kernel: its initialiser and its weight decay.
@@ -87,12 +88,16 @@ class HeadedEncoder(keras.Model):
         self.body = body
         self.mean = Dense(latent_dim, **context.kernel())
         self.log_stddev = None if context.deterministic else Dense(latent_dim, **context.kernel())
+        self.bound = sizes.SD_BOUND if context.bounded else None
 
     def call(self, x, training=False):
         hidden = self.body(x, training=training)
         if self.log_stddev is None:
             return point(self.mean(hidden))
-        return Posterior(self.mean(hidden), ops.exp(self.log_stddev(hidden)))
+        log_stddev = self.log_stddev(hidden)
+        if self.bound:  # nearly the same in the middle, with a gradient everywhere
+            log_stddev = self.bound * ops.tanh(log_stddev / self.bound)
+        return Posterior(self.mean(hidden), ops.exp(log_stddev))
 
 
 class ImageDecoder(keras.Model):
@@ -289,6 +294,7 @@ def first_stage(
         recipe.batch_norm_decay,
         synchronized=synchronized,
         deterministic=deterministic,
+        bounded=getattr(recipe, "bounded_sd", False),  # only VAEs have it
     )
     if recipe.network == "infogan":
         return Network(

@@ -1,11 +1,13 @@
 """TwoStageVAE: encode, decode, reconstruct, sample (section 4 of the paper)."""
 
+import dataclasses
+
 import keras
 import numpy as np
 
 from tf_twostage import recipes
 from tf_twostage.errors import InputError
-from tf_twostage.models import inputs, latent_networks, networks
+from tf_twostage.models import custom, custom_networks, inputs, latent_networks, networks
 from tf_twostage.models.ablations import Autoencoder, JointVAE
 from tf_twostage.models.gaussian_vae import GaussianVAE
 from tf_twostage.models.latent_model import LatentModel, normal
@@ -22,6 +24,10 @@ class TwoStageVAE(LatentModel):
     `autoencoder` has no KL term in stage 1 (footnote 5), `joint` fits both stages together
     (footnote 6). See `LatentModel` for the rest.
 
+    Args:
+      network, stage2_network: the halves of stage 1 and stage 2 where they are your own; see
+        `custom_networks.first_stage` and `second_stage`. By default those that the recipe names.
+
     Attributes:
       stage1, stage2: `GaussianVAE`s, built.
       trained: the set of stages whose weights come from training.
@@ -29,12 +35,25 @@ class TwoStageVAE(LatentModel):
 
     RECIPE = recipes.VAERecipe
 
+    def __init__(
+        self, recipe: recipes.VAERecipe, *args, network=None, stage2_network=None, **kwargs
+    ):
+        own = {"network": network, "stage2_network": stage2_network}
+        names = {key: custom.name_of(make) for key, make in own.items() if make is not None}
+        recipe = dataclasses.replace(recipe, **names)
+        self._own = {key: own[key] or getattr(recipe, key) for key in own}
+        super().__init__(recipe, *args, **kwargs)
+
     def _build(self, seed: int, synchronized: bool) -> None:
         recipe = self.recipe
         plain = recipe.model == "autoencoder"  # its encoder is deterministic
         # Each stage draws its initial weights from a seed of its own, whatever else was built.
         keras.utils.set_random_seed(2 * seed)
-        first = networks.first_stage(recipe, self.image_shape, synchronized, plain)
+        first = (
+            custom_networks.first_stage(self._own["network"], recipe, self.image_shape, plain)
+            if recipes.is_custom(recipe.network)
+            else networks.first_stage(recipe, self.image_shape, synchronized, plain)
+        )
         self.stage1 = (Autoencoder if plain else GaussianVAE)(
             *first,
             recipe.latent_dim,
@@ -43,7 +62,11 @@ class TwoStageVAE(LatentModel):
             seed=seed,
         ).build_for(self.image_shape)
         keras.utils.set_random_seed(2 * seed + 1)
-        second = latent_networks.second_stage(recipe)
+        second = (
+            custom_networks.second_stage(self._own["stage2_network"], recipe)
+            if recipes.is_custom(recipe.stage2_network)
+            else latent_networks.second_stage(recipe)
+        )
         self.stage2 = GaussianVAE(
             *second, recipe.latent_dim, log_sd_x=recipe.stage2_log_sd, seed=seed
         ).build_for((recipe.latent_dim,))

@@ -23,6 +23,7 @@ from tf_twostage.recipes.base import (
     PAPER_DATASETS,
     Recipe,
     Schedule,
+    is_custom,
     is_of_the_schedule,
 )
 from tf_twostage.recipes.former import FORMER_NAMES, renamed
@@ -59,6 +60,7 @@ __all__ = [
     "family",
     "from_config",
     "get",
+    "is_custom",
     "is_of_the_schedule",
     "recipe_class",
     "renamed",

@@ -59,6 +59,7 @@ class Recipe:
 
     CHOICES: ClassVar[dict[str, tuple[str, ...]]] = {}  # field -> the words that it may have
     LEAST: ClassVar[dict[str, float]] = {"fid_every": 0}  # field -> its least value
+    CUSTOM: ClassVar[tuple[str, ...]] = ()  # fields that may name a function, "module:function"
 
     @property
     def kind(self) -> str:
@@ -75,6 +76,11 @@ class Recipe:
     def stages(self) -> tuple[int, ...]:
         """The stages that this model trains, one after the other."""
         return self.stages_of(self.model)
+
+    @property
+    def own_networks(self) -> list[str]:
+        """The names of a user's own networks."""
+        return [name for key in self.CUSTOM if is_custom(name := getattr(self, key))]
 
     @property
     def images_per_step(self) -> int:
@@ -100,7 +106,16 @@ class Recipe:
             if key not in known:
                 raise InputError(f"a recipe has no value {key!r}: it has {', '.join(known)}")
         choices = {"fid_protocol": FID_PROTOCOLS, **cls.CHOICES}
-        checks.check_fields(cls, given, choices, Recipe.LEAST | cls.LEAST)
+        for key in cls.CUSTOM:
+            if is_custom(given.get(key)):
+                del choices[key]
+        least = Recipe.LEAST | cls.LEAST
+        checks.check_fields(cls, given, choices, least, own=cls.CUSTOM)
+
+
+def is_custom(network: object) -> bool:
+    """Whether a recipe's network is a user's own: the name of a function, "module:function"."""
+    return isinstance(network, str) and ":" in network
 
 
 def is_of_the_schedule(name: str) -> bool:

@@ -49,6 +49,7 @@ class VAERecipe(Recipe):
     learn_gamma: bool = True  # else gamma = 1, the paper's baseline
     likelihood: str = "gaussian"
     latent_dim: int = 64  # kappa [F12], and InfoGAN [code]
+    stage2_network: str = "mlp"  # [D]
     stage2_depth: int = 3  # [D]
     stage2_width: int = 1024  # [D] for Table 1; 2048 with the ResNet of the figures
     stage2_skip: bool = True  # [code] concatenates the input to the last hidden layer
@@ -58,8 +59,15 @@ class VAERecipe(Recipe):
     resnet_blocks: int = 2  # [F12] residual blocks a scale, the fully connected scale included
     resnet_flatten: bool = True  # [F12]; [code] averages over positions instead
     resnet_capped: bool = False  # [code] bounds the decoder's channels by RESNET_CAP
+    bounded_sd: bool = False  # [ours] keeps log sd_z of resnet and wae within SD_BOUND
 
-    CHOICES: ClassVar = {"model": MODELS, "network": NETWORKS, "likelihood": LIKELIHOODS}
+    CHOICES: ClassVar = {
+        "model": MODELS,
+        "network": NETWORKS,
+        "stage2_network": ("mlp",),
+        "likelihood": LIKELIHOODS,
+    }
+    CUSTOM: ClassVar = ("network", "stage2_network")
     LEAST: ClassVar = {"stage2_log_sd": -math.inf}
 
     @property
@@ -196,5 +204,6 @@ def quick(model: str, dataset: str, train_images: int, network: str) -> VAERecip
         batch_norm_decay=QUICK_BATCH_NORM_DECAY,
         jpeg=False,
         fid_protocol="plain",
+        bounded_sd=network in ("resnet", "wae"),  # they diverge where training starts badly
         **values,
     )
