@@ -15,6 +15,8 @@ def __getattr__(name: str):
         from tf_twostage.models.loading import load
 
         return load
+    from tf_twostage.experiment import library
     from tf_twostage.models.two_stage import TwoStageVAE
 
+    TwoStageVAE.fit = staticmethod(library.fit)  # models know nothing of what trains them
     return TwoStageVAE

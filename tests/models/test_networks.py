@@ -138,3 +138,34 @@ def test_a_seed_fixes_the_first_weights():
         np.testing.assert_array_equal(a, b)
         if a.name == "kernel":
             assert not np.array_equal(a, c)
+
+
+@pytest.mark.parametrize("network", ["resnet", "wae"])
+def test_a_bounded_sd_is_finite_where_the_other_overflows(network):
+    """sd = exp(10 tanh(raw / 10)): nearly exp(raw) where that is small, never above exp(10)."""
+    shape, x = (64, 64, 3), np.ones((2, 64, 64, 3), "float32")
+    for bounded in (False, True):
+        encoder = build(network, shape, resnet_channels=2, bounded_sd=bounded).encoder
+        weight, bias = encoder.log_stddev.weights
+        weight.assign(0 * weight)
+        for raw, expected in (
+            (0.5, math.exp(10 * math.tanh(0.05) if bounded else 0.5)),
+            (100, None),
+        ):
+            bias.assign(np.full(bias.shape, raw))
+            sd = np.array(encoder(x)[1])
+            if expected:
+                np.testing.assert_allclose(sd, expected, rtol=1e-5)
+            else:
+                assert np.isfinite(sd).all() == bounded
+                assert not bounded or sd.max() <= math.exp(10) * 1.001
+
+
+def test_the_bound_is_on_in_quick_alone_and_where_it_matters():
+    for name, network, expected in (
+        ("paper", "resnet", False),
+        ("official_code", "wae", False),
+        ("quick", "resnet", True),
+        ("quick", "infogan", False),  # its sd is a softplus
+    ):
+        assert recipes.get(name, "celeba", 1000, network=network).bounded_sd is expected

@@ -1,6 +1,7 @@
 """LatentModel: what every generative model here offers to NumPy users, whatever trained it."""
 
 import abc
+import dataclasses
 import os
 import pathlib
 from collections.abc import Callable
@@ -38,8 +39,10 @@ class LatentModel(abc.ABC):
       stage1: a built Keras model with a `decoder`, and an `encoder` where it has one.
       stage2: the `GaussianVAE` of its latents; None where there is none.
       trained: the set of stages whose weights come from training.
+      folder: the run folder that it was loaded from; None where it was not.
     """
 
+    folder: RunFolder | None = None
     RECIPE: type | tuple[type, ...]  # the kinds of recipe that this class takes
     stage1: keras.Model
     stage2: keras.Model | None = None
@@ -182,6 +185,21 @@ class LatentModel(abc.ABC):
         """Writes the weights of one finished stage into a run folder, atomically."""
         weights.save(self.stage(number), folder.weights(number))
 
+    def save(self, path: str | os.PathLike) -> None:
+        """Writes what `load` needs into a folder: the setting, and the weights of trained stages.
+
+        Raises:
+          InputError: the folder holds a run of another setting, or cannot be written.
+        """
+        folder = RunFolder(pathlib.Path(path).expanduser())
+        if not folder.config.exists():
+            images = {"image_shape": list(self.image_shape)}
+            folder.open({"recipe": dataclasses.asdict(self.recipe), "dataset": images, "seed": 0})
+        elif Setting.of(folder)[:2] != (self.recipe, self.image_shape):
+            raise InputError(f"{folder} holds a run of another setting: choose another folder")
+        for number in self.trained:
+            self.save_stage(folder, number)
+
     def load_stage(self, folder: RunFolder, number: int) -> None:
         """Reads the weights of one stage from a run folder.
 
@@ -214,6 +232,7 @@ class LatentModel(abc.ABC):
         model.load_stage(folder, 1)
         if 2 in folder.trained_stages():
             model.load_stage(folder, 2)
+        model.folder = folder
         return model
 
 

@@ -103,4 +103,5 @@ def stream(data: Batches, devices: Devices, loop: Loop, first_epoch: int = 0) ->
 
 
 def _verbosity() -> int:
-    return 1 if sys.stdout.isatty() else 2
+    """Keras' progress bar on a terminal and in a notebook, else a line an epoch."""
+    return 1 if sys.stdout.isatty() or "ipykernel" in sys.modules else 2
