@@ -62,6 +62,7 @@ def test_it_loads_and_serves_what_it_samples(finished):
     assert np.isfinite(images).all()
 
 
+@pytest.mark.slow
 def test_a_stopped_run_goes_on_to_the_same_weights(arguments, finished, tmp_path, monkeypatch):
     def stop(self, epoch, logs=None):
         saved(self, epoch, logs)
