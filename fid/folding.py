@@ -21,6 +21,18 @@ FEATURE_NODES = {64: "pool", 192: "pool_1", 768: "mixed_7/join", 2048: "pool_3"}
 SOFTMAX_LOGITS = "softmax/logits/MatMul"
 _BATCH_NORM = "BatchNormWithGlobalNormalization"
 
+# Every op of that graph, and a placeholder for its input. A graph is a program: some other ops read
+# and write files.
+# fmt: off
+OPS = frozenset({
+    "AvgPool", "BatchNormWithGlobalNormalization", "BiasAdd", "Cast", "CheckNumerics",
+    "Concat", "ConcatV2", "Const", "Conv2D", "DecodeJpeg", "ExpandDims", "Identity",
+    "MatMul", "MaxPool", "Mul", "Placeholder", "Relu", "Reshape", "ResizeBilinear",
+    "Softmax", "Sub",
+})
+# fmt: on
+MOST_BYTES = 2**30  # of a graph's file; that of 2015-12-05 has 91 MB
+
 GraphDef = Any  # tf.compat.v1.GraphDef: naming it would import TensorFlow
 
 
@@ -28,8 +40,8 @@ def load_graph_def(path: str | os.PathLike) -> GraphDef:
     """Reads the graph's file.
 
     Raises:
-        Error: the file cannot be read, is no GraphDef (cut short, for one), or has no node of the
-            names that features are read from.
+        Error: the file cannot be read, is far too large, is no GraphDef (cut short, for one), holds
+            an op that is not among `OPS`, or has no node of the names that features are read from.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     from google.protobuf.message import DecodeError
@@ -37,11 +49,21 @@ def load_graph_def(path: str | os.PathLike) -> GraphDef:
 
     graph = graph_pb2.GraphDef()
     try:
+        size = Path(path).stat().st_size
+        if size > MOST_BYTES:
+            raise Error(f"{path} is no Inception graph: it has {size:,} bytes")
         graph.ParseFromString(Path(path).read_bytes())
     except OSError as error:
         raise Error(f"cannot read the Inception graph {path}: {error.strerror}") from None
     except DecodeError:
         raise Error(f"{path} is no frozen TensorFlow graph, or is cut short") from None
+    foreign = {node.op for node in graph.node} - OPS
+    foreign |= {function.signature.name for function in graph.library.function}
+    if foreign:
+        raise Error(
+            f"{path} is not the Inception graph of 2015-12-05: it would run "
+            f"{', '.join(sorted(foreign))}, which is refused"
+        )
     missing = {INPUT, *FEATURE_NODES.values()} - {node.name for node in graph.node}
     if missing:
         names = ", ".join(sorted(missing))

@@ -88,6 +88,31 @@ def test_graphs_without_the_nodes_are_named(places, small):
         fid.find_graph(put(places / "other.pb", other))
 
 
+@pytest.mark.parametrize("op", ["ReadFile", "WriteFile", "PyFunc", "TFRecordReader", "Save"])
+def test_graphs_that_would_run_something_else_are_refused(places, small, op):
+    other = type(small)()
+    other.CopyFrom(small)
+    other.node.add(name="harmless", op=op)
+    with pytest.raises(fid.Error, match=f"it would run {op}, which is refused"):
+        fid.find_graph(put(places / "other.pb", other))
+
+
+def test_graphs_with_functions_are_refused(places, small):
+    other = type(small)()
+    other.CopyFrom(small)
+    other.library.function.add().signature.name = "inner"
+    with pytest.raises(fid.Error, match="it would run inner, which is refused"):
+        fid.find_graph(put(places / "other.pb", other))
+
+
+def test_a_file_of_absurd_size_is_not_read(places):
+    path = places / "huge.pb"
+    with path.open("wb") as file:
+        file.truncate(folding.MOST_BYTES + 1)  # takes no room
+    with pytest.raises(fid.Error, match="it has 1,073,741,825 bytes"):
+        fid.find_graph(path)
+
+
 def test_graphs_that_are_not_frozen_are_named(small):
     thawed = type(small)()
     thawed.CopyFrom(small)
