@@ -5,6 +5,7 @@ import importlib
 import pathlib
 import re
 import sys
+from collections.abc import Iterable
 
 import pytest
 
@@ -14,6 +15,7 @@ DISTRIBUTIONS = {
     "PIL": "pillow",
     "absl": "absl-py",
     "google": "protobuf",
+    "prometheus_client": "prometheus-client",
     "tensorflow_datasets": "tensorflow-datasets",
 }
 
@@ -30,18 +32,27 @@ def test_commands_have_functions(project):
         assert callable(getattr(importlib.import_module(module), name))
 
 
-def imported() -> set[str]:
-    """Top-level names of all modules that the packages import, the standard library's aside."""
+def imported(paths: Iterable[pathlib.Path]) -> set[str]:
+    """The distributions that these modules import, the standard library and ours aside."""
     found = set()
-    for path in (path for package in PACKAGES for path in (ROOT / package).rglob("*.py")):
+    for path in paths:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Import):
                 found |= {alias.name for alias in node.names}
             elif isinstance(node, ast.ImportFrom):
                 found.add(node.module)
-    return {name.split(".")[0] for name in found} - set(sys.stdlib_module_names) - set(PACKAGES)
+    names = {name.split(".")[0] for name in found} - set(sys.stdlib_module_names) - set(PACKAGES)
+    return {DISTRIBUTIONS.get(name, name) for name in names}
+
+
+def named(requirements: list[str]) -> set[str]:
+    return {re.match(r"[\w-]+", line).group() for line in requirements}
 
 
 def test_whatever_is_imported_is_required(project):
-    required = {re.match(r"[\w-]+", line).group() for line in project["dependencies"]}
-    assert {DISTRIBUTIONS.get(name, name) for name in imported()} <= required
+    paths = {path for package in PACKAGES for path in (ROOT / package).rglob("*.py")}
+    serving = set((ROOT / "tf_twostage/serving").rglob("*.py"))
+    required = named(project["dependencies"])
+    assert imported(paths - serving) <= required
+    extra = named(project["optional-dependencies"]["serve"])
+    assert imported(serving) - required == extra - {"python-multipart"}  # Starlette imports that

@@ -90,6 +90,29 @@ def test_files_to_be_refused_say_why(tmp_path):
     assert huge.endswith("shrink or remove it")
 
 
+def test_bytes_are_read_as_files_are(sound, tmp_path):
+    for path in image_files.find(sound[0]).files:
+        found = image_files.decode(path.read_bytes(), "RGB", 100)
+        np.testing.assert_array_equal(found, image_files.read(path, "RGB"))
+    for name, reason in image_cases.write_refused(tmp_path).items():
+        if (path := tmp_path / name).exists():
+            text = message(image_files.decode, path.read_bytes(), "RGB", 10**9)
+            assert text.startswith("the uploaded image")
+            assert reason in text
+
+
+def test_bytes_with_many_pixels_are_refused_undecoded():
+    content = image_cases.png(3000, 2000, 8, 0, rows=0)
+    text = message(image_files.decode, content, "L", 5_999_999)
+    assert text == "the uploaded image is 3000x2000 pixels: shrink it to 5,999,999 pixels or fewer"
+
+
+def test_bytes_of_other_formats_are_no_image(tmp_path):
+    path = tmp_path / "page.eps"
+    Image.fromarray(PIXELS).save(path)
+    assert "no image Pillow knows" in message(image_files.decode, path.read_bytes(), "RGB", 100)
+
+
 def test_a_folder_that_cannot_be_listed_is_named(sound, monkeypatch):
     def refuse(path, listed=image_files.os.scandir):
         if str(path).endswith("young"):

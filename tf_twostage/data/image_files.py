@@ -4,18 +4,22 @@
 """
 
 import contextlib
+import io
 import os
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
 from tf_twostage.errors import InputError
 from tf_twostage.files import shown
 
+Source = Path | bytes  # an image file: where it is, or what is in it
+
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff")
+FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF")  # Pillow's names of what uploads may be
 _PNG_DEPTH = 24  # the byte of a PNG file that says how many bits a channel has
 _PNG_NOTES = (b"eXIf", b"tEXt", b"zTXt", b"iTXt")  # chunks that may hold an orientation
 _TIFF_DEPTH = 258  # the tag BitsPerSample of a TIFF file
@@ -103,34 +107,69 @@ def read(path: Path, mode: str) -> np.ndarray:
     has more than 8 bits a channel.
     """
     with _opened(path) as image:
-        return np.asarray(_on_white(_upright(image)).convert(mode))
+        return _pixels(image, mode)
+
+
+def decode(content: bytes, mode: str, most_pixels: int) -> np.ndarray:
+    """`read` of what is in a file, from somebody who need not be trusted.
+
+    Args:
+      content: the bytes of a file of one of the `FORMATS`.
+      mode: as in `read`.
+      most_pixels: how many the image may have; a small file can hold very many.
+
+    Raises:
+      InputError: as `read`; or the image has more pixels. They are not decoded then.
+    """
+    with _opened(content) as image:
+        if image.width * image.height > most_pixels:
+            raise InputError(
+                f"{_name(content)} is {image.width}x{image.height} pixels: "
+                f"shrink it to {most_pixels:,} pixels or fewer"
+            )
+        return _pixels(image, mode)
+
+
+def _pixels(image: Any, mode: str) -> np.ndarray:
+    return np.asarray(_on_white(_upright(image)).convert(mode))
 
 
 @contextlib.contextmanager
-def _opened(path: Path) -> Iterator[Any]:
+def _opened(source: Source) -> Iterator[Any]:
     """A file opened by Pillow; turns what may be wrong with it into an InputError."""
     from PIL import Image
 
+    name = _name(source)
     try:
-        with Image.open(path) as image:
-            if _is_deep(image, path):
+        formats = FORMATS if isinstance(source, bytes) else None  # None: all that Pillow knows
+        with _stream(source) as stream, Image.open(stream, formats=formats) as image:
+            if _is_deep(image, source):
                 raise InputError(
-                    f"{shown(path)} has more than 8 bits a channel: convert it to 8 or remove it"
+                    f"{name} has more than 8 bits a channel: convert it to 8 or remove it"
                 )
             yield image
     except InputError:
         raise
     except Image.DecompressionBombError as error:
-        raise InputError(f"{shown(path)} can't be read ({error}): shrink or remove it") from error
+        raise InputError(f"{name} can't be read ({error}): shrink or remove it") from error
     except Exception as error:  # Pillow raises many kinds on damaged files
-        text = f"{shown(path)} can't be read ({_reason(error)}): replace or remove it"
+        text = f"{name} can't be read ({_reason(error)}): replace or remove it"
         raise InputError(text) from error
 
 
-def _is_deep(image: Any, path: Path) -> bool:
+def _name(source: Source) -> str:
+    """How a message calls an image."""
+    return "the uploaded image" if isinstance(source, bytes) else shown(source)
+
+
+def _stream(source: Source) -> BinaryIO:
+    return io.BytesIO(source) if isinstance(source, bytes) else open(source, "rb")
+
+
+def _is_deep(image: Any, source: Source) -> bool:
     """Whether a file just opened has more than 8 bits a channel; Pillow may cut them silently."""
     if image.format == "PNG":
-        with open(path, "rb") as file:
+        with _stream(source) as file:
             return file.read(_PNG_DEPTH + 1)[_PNG_DEPTH] > 8
     if image.format == "TIFF":
         return max(image.tag_v2.get(_TIFF_DEPTH, (1,))) > 8

@@ -7,17 +7,18 @@ import numpy as np
 from tf_twostage.errors import InputError
 
 
-def as_images(images, image_shape: tuple[int, int, int]) -> np.ndarray:
+def as_images(images, image_shape: tuple[int, int, int], name: str = "images") -> np.ndarray:
     """A batch of images as an array of its own dtype, which `as_float` checks.
 
     Args:
       images: [N, H, W, C], N >= 0.
       image_shape: the model's (H, W, C).
+      name: what a message calls them.
 
     Raises:
       InputError: another shape.
     """
-    return _of_shape(images, image_shape, "images")
+    return _of_shape(images, image_shape, name)
 
 
 def as_float(images) -> np.ndarray:
