@@ -8,6 +8,7 @@ import numpy as np
 import own_networks
 import pytest
 import varied_models
+from doc_blocks import block
 
 from tf_twostage import TwoStageVAE, recipes
 from tf_twostage.errors import InputError, WriteError
@@ -95,6 +96,17 @@ def test_a_users_layer_that_cannot_be_saved_is_one_line(tmp_path):
     with pytest.raises(InputError, match="decoder.keras cannot be written: .*Silent"):
         export_keras(model, tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_client_of_the_page(tmp_path, monkeypatch):
+    model, found = varied_models.build("infogan"), {}
+    export_keras(model, tmp_path / "models/demo/keras")
+    monkeypatch.chdir(tmp_path)
+    exec(block("without_server.md", "python", "load_model"), found)
+    close(
+        found["images"],
+        model.decode(model.latents_from(found["u"].numpy(), found["noise"].numpy())),
+    )
 
 
 @pytest.mark.slow

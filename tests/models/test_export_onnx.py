@@ -7,6 +7,7 @@ import own_networks
 import pytest
 import tensorflow as tf
 import varied_models
+from doc_blocks import block
 
 from tf_twostage import TwoStageVAE, recipes
 from tf_twostage.errors import InputError
@@ -55,6 +56,17 @@ def test_no_rows_give_no_rows(exported):
     model, decode, _ = exported
     (images,) = decode.run(["images"], {"latents": varied_models.latents(model, 0)})
     assert images.shape == (0, *model.image_shape)
+
+
+@pytest.mark.slow
+def test_the_client_of_the_page(tmp_path, monkeypatch):
+    pytest.importorskip("tf2onnx", reason="needs the extra onnx")
+    pytest.importorskip("onnxruntime", reason="needs the extra onnx")
+    model, found = varied_models.build("infogan"), {}
+    export_onnx(model, tmp_path / "models/demo/onnx")
+    monkeypatch.chdir(tmp_path)
+    exec(block("without_server.md", "python", "onnxruntime"), found)
+    close(found["images"], model.decode(model.latents_from(*found["draws"].values())))
 
 
 @pytest.mark.slow

@@ -3,7 +3,6 @@
 import base64
 import io
 import json
-import pathlib
 import re
 import shutil
 import subprocess
@@ -12,13 +11,14 @@ import numpy as np
 import pytest
 import serving
 import tensorflow as tf
+from doc_blocks import block
 from PIL import Image
 
 from tf_twostage import recipes
 from tf_twostage.models import export
 from tf_twostage.models.two_stage import TwoStageVAE
 
-PAGE = pathlib.Path(__file__).parents[2] / "docs/tensorflow_serving.md"
+PAGE = "tensorflow_serving.md"
 SHAPE, KAPPA = (16, 16, 1), 10  # the built-in images', which the page's requests are for
 RNG = np.random.default_rng(0)
 IMAGES = RNG.uniform(size=(2, 3, *SHAPE)).astype("float32")
@@ -147,16 +147,9 @@ def test_the_server_is_told_what_was_wrong(served, expected, name, change, messa
     same(served.run(name, INPUTS[name]), expected[name])
 
 
-def block(language, word):
-    """The one block of code of a language on the page that holds a word."""
-    blocks = re.findall(rf"```{language}\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.S)
-    (found,) = [text for text in blocks if word in text]
-    return found
-
-
 @pytest.mark.skipif(not shutil.which("curl"), reason="needs curl")
 def test_the_curl_commands_of_the_page(served, tmp_path):
-    commands = block("sh", "curl")
+    commands = block(PAGE, "sh", "curl")
     assert set(re.findall(r'"signature_name": "(\w+)"', commands)) == set(INPUTS) - {
         "serving_default"
     }
@@ -173,7 +166,7 @@ def test_the_curl_commands_of_the_page(served, tmp_path):
 
 def test_the_python_client_of_the_page(served, capsys):
     pytest.importorskip("tensorflow_serving", reason="needs the extra test-serving")
-    client = block("python", "PredictionServiceStub")
+    client = block(PAGE, "python", "PredictionServiceStub")
     names = set(re.findall(r'predict\("(\w+)"', client))
     assert names == set(INPUTS) - {"serving_default"}
     with serving.grpc_server(served) as port:
