@@ -19,6 +19,9 @@ DISTRIBUTIONS = {
     "tensorflow_datasets": "tensorflow-datasets",
 }
 
+EXTRAS = {"serve": "tf_twostage/serving/*.py", "onnx": "tf_twostage/models/export_onnx.py"}
+NOT_IMPORTED = {"python-multipart", "onnxruntime"}  # by Starlette; by whoever runs what was written
+
 
 @pytest.fixture(scope="module")
 def project() -> dict:
@@ -51,8 +54,10 @@ def named(requirements: list[str]) -> set[str]:
 
 def test_whatever_is_imported_is_required(project):
     paths = {path for package in PACKAGES for path in (ROOT / package).rglob("*.py")}
-    serving = set((ROOT / "tf_twostage/serving").rglob("*.py"))
     required = named(project["dependencies"])
-    assert imported(paths - serving) <= required
-    extra = named(project["optional-dependencies"]["serve"])
-    assert imported(serving) - required == extra - {"python-multipart"}  # Starlette imports that
+    for extra, where in EXTRAS.items():
+        special = {path for path in paths if path.match(where)}
+        further = named(project["optional-dependencies"][extra])
+        assert imported(special) - required == further - NOT_IMPORTED
+        paths -= special
+    assert imported(paths) <= required

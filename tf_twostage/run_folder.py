@@ -46,6 +46,11 @@ class RunFolder:
         return self.path / "report.html"
 
     @property
+    def live_decoder(self) -> pathlib.Path:
+        """The decoder's weights in 8 bits, for the page."""
+        return self.path / "live_decoder.json"
+
+    @property
     def images(self) -> pathlib.Path:
         """The folder of grids."""
         return self.path / "images"

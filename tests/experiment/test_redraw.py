@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 
+import keras
 import numpy as np
 import pytest
 import tiny_images
@@ -112,7 +113,7 @@ np.savez(sys.argv[3], **{key.replace("/", "."): value.numpy() for key, value in 
 
 def test_an_exported_run_serves_alone_what_the_model_gives(copied, tmp_path):
     shutil.rmtree(copied / "saved_model")
-    path = served.run(str(copied), str(tmp_path / "models"))
+    (path,) = served.run(str(copied), str(tmp_path / "models"))
     assert path == tmp_path / "models" / "1"
     model, one = TwoStageVAE.load(copied), np.random.default_rng(0).uniform(size=(1, 8, 8, 1))
     np.save(tmp_path / "one.npy", one.astype("float32"))
@@ -137,7 +138,7 @@ def test_an_exported_run_serves_alone_what_the_model_gives(copied, tmp_path):
 
 
 def test_a_card_and_the_numbers_lie_beside_the_model(copied):
-    path = served.run(str(copied))
+    (path,) = served.run(str(copied))
     assert path == copied / "saved_model" / "1"
     assert "# Two-stage VAE on tiny" in (path / "README.md").read_text()
     run = json.loads((path / "assets.extra" / "run.json").read_text())
@@ -151,4 +152,19 @@ def test_a_run_that_has_not_finished_is_not_exported(copied, tmp_path, missing):
     (copied / missing).unlink()
     with pytest.raises(InputError, match=r"has not finished|is missing"):
         served.run(str(copied), str(tmp_path / "models"))
+    assert not (tmp_path / "models").exists()
+
+
+def test_the_keras_files_of_a_run_hold_its_weights(copied):
+    (decoder,) = (p for p in served.run(str(copied), formats=["keras"]) if p.stem == "decoder")
+    assert decoder == copied / "keras" / "decoder.keras"
+    z = np.ones((2, 4), "float32")
+    images = keras.models.load_model(decoder)(z)
+    np.testing.assert_allclose(images, TwoStageVAE.load(copied).decode(z), rtol=1e-5, atol=1e-6)
+
+
+def test_without_tf2onnx_nothing_is_exported(copied, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "tf2onnx", None)
+    with pytest.raises(InputError, match="pip install"):
+        served.run(str(copied), str(tmp_path / "models"), ["saved_model", "keras", "onnx"])
     assert not (tmp_path / "models").exists()

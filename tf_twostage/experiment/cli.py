@@ -126,9 +126,18 @@ flags.DEFINE_bool(
     "Check the paper's theorems on data of known dimension (theory/ in --output_dir), and stop.",
 )
 flags.DEFINE_string("report", None, "Draw the figures and the page of this finished run again.")
-flags.DEFINE_string("export", None, "Write the SavedModel of this finished run again.")
+flags.DEFINE_string("export", None, "Write the model of this finished run again, for serving.")
+flags.DEFINE_list(
+    "export_format",
+    [],
+    "saved_model (the default) | onnx (needs tf2onnx) | keras (.keras files); several with commas "
+    "between them.",
+)
 flags.DEFINE_string(
-    "export_dir", None, "Where --export puts it, in a folder 1; by default into the run itself."
+    "export_dir",
+    None,
+    "Where --export puts it, in folders 1 (the SavedModel), onnx and keras; by default into the "
+    "run itself.",
 )
 flags.DEFINE_list(
     "compare",
@@ -138,7 +147,11 @@ flags.DEFINE_list(
 )
 flags.DEFINE_string("table1", None, "Rebuild Table 1 from the runs in this folder, and stop.")
 
-for _name, _choices in (("gamma", recipes.GAMMAS), ("likelihood", recipes.LIKELIHOODS)):
+for _name, _choices in (
+    ("gamma", recipes.GAMMAS),
+    ("likelihood", recipes.LIKELIHOODS),
+    ("export_format", ("saved_model", "onnx", "keras")),
+):
     flags.register_validator(
         _name,
         lambda given, choices=_choices: set(given) <= set(choices),
@@ -216,7 +229,9 @@ def _run(arguments: list[str]) -> None:
     elif FLAGS.report:
         print(f"page: {redraw.run(FLAGS.report)}")
     elif FLAGS.export:
-        print(f"served: {served.run(FLAGS.export, FLAGS.export_dir)}")
+        formats = FLAGS.export_format or ["saved_model"]
+        for path in served.run(FLAGS.export, FLAGS.export_dir, formats):
+            print(f"exported: {path}")
     else:
         sweep.run(options())
 

@@ -1,8 +1,11 @@
-"""The SavedModel of a run, with its card beside it; `--export RUN` writes it anew."""
+"""The SavedModel of a run, with its card beside it; `--export RUN` writes it and others anew."""
 
 import pathlib
+from collections.abc import Sequence
 
 from tf_twostage.models import export, loading, precision
+from tf_twostage.models.export_keras import export_keras
+from tf_twostage.models.export_onnx import export_onnx
 from tf_twostage.models.latent_model import LatentModel
 from tf_twostage.reporting import model_card
 from tf_twostage.run_folder import RunFolder
@@ -22,25 +25,36 @@ def write(model: LatentModel, config: dict, metrics: dict, path: pathlib.Path) -
     return export.export_saved_model(model, path, model_card.files(config, metrics))
 
 
-def run(path: str, export_dir: str | None = None) -> pathlib.Path:
+def run(
+    path: str, export_dir: str | None = None, formats: Sequence[str] = ("saved_model",)
+) -> list[pathlib.Path]:
     """Exports a finished run again.
 
     Args:
       path: a run folder, `.../trial_000`.
-      export_dir: where to; its folder `1` then holds the model, as TensorFlow Serving expects it.
-        By default the run's own `saved_model`.
+      export_dir: where to; its folder `1` then holds the SavedModel, as TensorFlow Serving expects
+        it, its folders `onnx` and `keras` the other files. By default the run's own folders
+        `saved_model/1`, `onnx` and `keras`.
+      formats: some of "saved_model", "onnx" and "keras".
 
     Returns:
-      The folder that holds the model.
+      The folder of the SavedModel, and the other files.
 
     Raises:
-      InputError: no run there, it has not finished, or a file of it is damaged.
-      WriteError: the folder cannot be written.
+      InputError: no run there, it has not finished, or a file of it is damaged; ONNX lacks tf2onnx.
+      WriteError: a file cannot be written.
     """
     folder = RunFolder(pathlib.Path(path).expanduser())
     config, metrics = folder.load_config(), folder.load_metrics()
     precision.allow_tf32(bool(config.get("tf32")))
-    target = folder.saved_model
-    if export_dir:
-        target = pathlib.Path(export_dir).expanduser() / target.name
-    return write(loading.load(folder.path), config, metrics, target)
+    model = loading.load(folder.path)
+    target = pathlib.Path(export_dir).expanduser() if export_dir else folder.path
+    found = []
+    if "onnx" in formats:  # first, as it may lack its package
+        found += export_onnx(model, target / "onnx")
+    if "keras" in formats:
+        found += export_keras(model, target / "keras")
+    if "saved_model" in formats:
+        place = target / "1" if export_dir else folder.saved_model
+        found.append(write(model, config, metrics, place))
+    return found

@@ -155,6 +155,12 @@ class GaussianVAE(Trainable):
         """The paper's gamma: the decoder's variance, exp(2 log_sd_x)."""
         return math.exp(2 * float(ops.convert_to_numpy(self.log_sd_x)))
 
+    @property
+    def sd_x(self) -> float:
+        """The decoder's standard deviation sqrt(gamma), a number even where a graph is traced."""
+        with tf.init_scope():
+            return float(np.exp(self.log_sd_x.numpy()))
+
     def draw(self, x_hat, noise):
         """x ~ p(x|z): x_hat + sd_x * noise, [B, ...], arrays or tensors; sd_x as it is now.
 
@@ -162,9 +168,7 @@ class GaussianVAE(Trainable):
           x_hat: the decoder mean at z, [B, ...].
           noise: draws from N(0, 1), as x_hat.
         """
-        with tf.init_scope():  # a number even where a function is traced for export
-            sd_x = float(np.exp(self.log_sd_x.numpy()))
-        return x_hat + sd_x * noise
+        return x_hat + self.sd_x * noise
 
     def build_for(self, data_shape: tuple[int, ...]) -> "GaussianVAE":
         """Creates all weights for data of this shape (without the batch); returns self.

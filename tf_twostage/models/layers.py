@@ -55,7 +55,7 @@ class WeightDecay(keras.regularizers.Regularizer):
         return {"rate": self.rate}
 
 
-class _Spectral:
+class Spectral:
     """Divides a layer's kernel by its largest singular value, estimated by power iteration.
 
     W, the kernel reshaped to [kh*kw*cin, cout], and a persistent u [kh*kw*cin, 1] give at every
@@ -96,19 +96,23 @@ class _Spectral:
             self.u.assign(u)
         return u, v
 
+    def normalised_kernel(self, training: bool = False):
+        """The kernel over its largest singular value; stores u when training."""
+        w = ops.reshape(self.kernel, (-1, self.kernel.shape[-1]))
+        u, v = self.singular_vectors(w, training)
+        return self.kernel / ops.sum(u * ops.matmul(w, v))
 
-class SpectralConv2D(_Spectral, keras.layers.Conv2D):
+
+class SpectralConv2D(Spectral, keras.layers.Conv2D):
     """`keras.layers.Conv2D` (channels last) with a spectrally normalised kernel."""
 
     def call(self, inputs, training=False):
-        w = ops.reshape(self.kernel, (-1, self.kernel.shape[-1]))
-        u, v = self.singular_vectors(w, training)
-        kernel = self.kernel / ops.sum(u * ops.matmul(w, v))
+        kernel = self.normalised_kernel(training)
         outputs = ops.conv(inputs, kernel, self.strides, self.padding, "channels_last")
         return self.activation(outputs + self.bias)
 
 
-class SpectralDense(_Spectral, keras.layers.Dense):
+class SpectralDense(Spectral, keras.layers.Dense):
     """`keras.layers.Dense` with a spectrally normalised kernel.
 
     x (W/sigma) is computed as (xW)/sigma, and u'W of sigma = u'Wv as one more row of xW: so no

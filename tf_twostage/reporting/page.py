@@ -28,11 +28,20 @@ figure { margin: 0; } figure.wide { grid-column: 1 / -1; }
 figcaption { color: #444; font-size: .94rem; margin-top: .2rem; }
 img { max-width: 100%; height: auto; display: block; }
 .missing { color: #8a4b00; }
+.live { display: grid; gap: 1.5rem; grid-template-columns: 15rem minmax(0, 1fr); }
+.shown { display: grid; gap: .4rem; align-content: start; }
+.shown canvas { width: 100%; image-rendering: pixelated; } .shown button { font: inherit; }
+.sliders { display: grid; gap: .3rem 1.5rem; align-content: start;
+  grid-template-columns: repeat(auto-fill, minmax(12rem, 1fr)); }
+.sliders label { font-size: .94rem; } .sliders input { width: 100%; margin: 0; }
 @media (max-width: 40rem) { body { padding: .7rem; font-size: 15px; } .facts th { width: 46%; }
-  .pictures { grid-template-columns: minmax(0, 1fr); }
+  .pictures, .live { grid-template-columns: minmax(0, 1fr); }
+  .shown { position: sticky; top: 0; background: #fff; padding: .4rem 0;
+    grid-template-columns: 9rem minmax(0, 1fr); } .shown canvas { grid-row: 1 / span 3; }
   .scrolled img { max-width: none; width: 44rem; }
   thead + tbody th { position: sticky; left: 0; background: #fff; min-width: 6rem; } }
-@media print { @page { margin: 15mm; } body { font-size: 9pt; max-width: none; padding: 0; }
+@media print { @page { margin: 15mm; } .live { display: none; }
+  body { font-size: 9pt; max-width: none; padding: 0; }
   h2 { break-after: avoid; margin-top: 1.2rem; } figure, tr { break-inside: avoid; }
   thead { display: table-header-group; } .scroll { overflow: visible; }
   .pictures { display: block; } figure { margin-bottom: 1rem; max-width: 12cm; }

@@ -1,4 +1,4 @@
-"""All grids and figures of a finished model, from its weights, posteriors and some images."""
+"""What the page of a finished model shows: grids, figures, the decoder for the browser."""
 
 import numpy as np
 
@@ -6,7 +6,7 @@ from tf_twostage.evaluation import diagnostics
 from tf_twostage.evaluation.diagnostics import Latents
 from tf_twostage.models.inputs import as_float
 from tf_twostage.models.latent_model import LatentModel
-from tf_twostage.reporting import grids, image_rows, plots
+from tf_twostage.reporting import grids, image_rows, live_decoder, plots
 from tf_twostage.reporting.image_rows import ImageRow
 from tf_twostage.run_folder import RunFolder
 
@@ -22,7 +22,7 @@ def write(
     originals: np.ndarray | None,
     seed: int,
 ) -> None:
-    """Draws whatever this kind of model has: grids of samples, curves, latent space, images.
+    """Writes whatever this kind of model has: grids of samples, curves, latent space, images.
 
     Args:
       folder: the run folder.
@@ -33,6 +33,7 @@ def write(
       seed: int >= 0, of samples and noise.
     """
     write_samples(folder, model, seed)
+    live_decoder.write(folder, model, seed)
     plots.write_curves(folder)
     if latents is None:
         return

@@ -1,14 +1,14 @@
 """The page of one run: `report.html`, made from the files of its folder alone.
 
-The page holds everything it shows: pictures are inlined, and there are no scripts and no links
-out. What a run lacks (stage 2, FID, a figure) is said where it would stand.
+The page holds everything it shows: pictures and the live decoder are inlined, and there are no
+links out. What a run lacks (stage 2, FID, a figure) is said where it would stand.
 """
 
 import pathlib
 import shlex
 
 from tf_twostage import files
-from tf_twostage.reporting import numbers, page
+from tf_twostage.reporting import live_decoder, numbers, page
 from tf_twostage.reporting.numbers import Parts
 from tf_twostage.run_folder import RunFolder
 
@@ -97,6 +97,7 @@ def _page(folder: RunFolder) -> str:
         page.section("What was run", _run_table(config, parts)),
         page.section("Numbers", numbers.table(metrics, recipe, parts)),
         page.section("Images", page.pictures(pictures, known, page.others(pictures, known))),
+        page.section("The decoder, live", live_decoder.html(folder, metrics.get("lambda"))),
         page.section("Training", _log_table(folder, recipe, parts), page.pictures(plots, curves)),
         page.section(
             "The latent space",
