@@ -30,3 +30,16 @@ def plain_messages() -> None:
 
     logging.set_verbosity(logging.WARNING)
     warnings.formatwarning = lambda message, *_, **__: f"warning: {message}\n"
+
+
+@contextlib.contextmanager
+def warnings_only():
+    """Hides what TensorFlow logs for information inside, such as where it wrote a model."""
+    from absl import logging
+
+    kept = logging.get_verbosity()
+    logging.set_verbosity(logging.WARNING)
+    try:
+        yield
+    finally:
+        logging.set_verbosity(kept)

@@ -5,7 +5,7 @@ import pathlib
 
 import numpy as np
 
-from tf_twostage import files
+from tf_twostage import files, quiet
 from tf_twostage.errors import InputError
 from tf_twostage.experiment import plan, sweep
 from tf_twostage.experiment.options import Options
@@ -61,7 +61,8 @@ def fit(
         fid="on" if fid else "off",
         overrides=overrides,
     )
-    sweep.run(options)
+    with quiet.warnings_only():
+        sweep.run(options)
     (setting,) = plan.make(options)
     (trial,) = setting.plans
     return loading.load(trial.folder.path)

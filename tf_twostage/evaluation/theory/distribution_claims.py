@@ -22,7 +22,8 @@ SECOND_STAGE = Claim(
     "q(z) is not N(0, I), and the second stage recovers it",
     "section 4",
     f"Permutation tests of the MMD, at {LEVEL:g} over the number of seeds: q(z) is told from "
-    "N(0, I); q(u) is not told from N(0, I), nor q(z) from the z that stage 2 makes.",
+    "N(0, I); q(u) is not told from N(0, I), nor q(z) from the z that stage 2 makes. The MMD^2 to "
+    "N(0, I) falls to below a tenth.",
 )
 AUTOENCODER = Claim(
     "autoencoder",
@@ -93,7 +94,7 @@ def joint(joints: Sequence[TwoStages], vaes: Sequence[TwoStages]) -> Verdict:
     alone = _mmd2(vaes, "x_of_stage1")
     in_turn, together = (_mmd2(results, "x_of_both") for results in (vaes, joints))
     gain = (alone - together) / (alone - in_turn)
-    rows = (row("gain / that of two stages in turn", "0", gain, gain < 0.5),)
+    rows = (row("gain / that of two stages in turn", "< 0.5", gain, gain < 0.5),)
     curves = (
         _over_seeds("stage 1 alone", vaes, alone),
         _over_seeds("both, one after the other", vaes, in_turn),
@@ -105,7 +106,7 @@ def joint(joints: Sequence[TwoStages], vaes: Sequence[TwoStages]) -> Verdict:
 
 def _shrinkage(vaes: Sequence[TwoStages]) -> Row:
     share = _mmd2(vaes, "u_to_normal") / _mmd2(vaes, "z_to_normal")
-    return row("MMD^2 to N(0, I), q(u) / q(z)", "0", share, share < 0.1)
+    return row("MMD^2 to N(0, I), q(u) / q(z)", "< 0.1", share, share < 0.1)
 
 
 def _latents_plot(results: Sequence[TwoStages], first: str) -> Plot:
