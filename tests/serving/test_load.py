@@ -14,7 +14,7 @@ from serving_process import running
 
 pytest.importorskip("starlette", reason="needs the extra `serve`")
 
-import load
+import serving_load
 import uvicorn
 
 from tf_twostage.serving.app import make_app
@@ -29,14 +29,14 @@ def check(counts):
     """Each kind of client got what it deserves, and most good ones an answer."""
     for kind, statuses in counts.items():
         expected = 200 if kind in ("predict", "samples", "flood") else REFUSALS.get(kind, 400)
-        assert set(statuses) <= {expected, *load.BUSY}, (kind, statuses)
+        assert set(statuses) <= {expected, *serving_load.BUSY}, (kind, statuses)
         if kind != "flood":
             assert statuses[expected] > 0.5 * statuses.total() > 0, (kind, statuses)
     assert counts["flood"].total() > 0
 
 
 def test_a_short_load(model):
-    limits = Limits(body_bytes=load.LIMIT, body_seconds=0.5)
+    limits = Limits(body_bytes=serving_load.LIMIT, body_seconds=0.5)
     app = make_app(model, "tiny", limits)
     config = uvicorn.Config(app, port=0, http=bounded(limits), ws="none", log_config=None)
     server = uvicorn.Server(config)
@@ -47,7 +47,7 @@ def test_a_short_load(model):
             time.sleep(0.01)
         port = server.servers[0].sockets[0].getsockname()[1]
         url = f"http://127.0.0.1:{port}/"
-        check(asyncio.run(load.mixed(url, load.cases(model), 1.5, connections=50)))
+        check(asyncio.run(serving_load.mixed(url, serving_load.cases(model), 1.5, connections=50)))
     finally:
         server.should_exit = True
         thread.join()
@@ -63,13 +63,13 @@ def resident(pid):
 @pytest.mark.skipif(not pathlib.Path("/proc/self/status").exists(), reason="needs Linux")
 def test_a_long_load(saved_model, model, tmp_path, record_property):
     log = tmp_path / "stderr.txt"
-    flags = ["--body_bytes", str(load.LIMIT), "--body_seconds", "2"]
+    flags = ["--body_bytes", str(serving_load.LIMIT), "--body_seconds", "2"]
     memory = []
 
     async def both(server):
         """The load, and the server's memory every second."""
         work = asyncio.create_task(
-            load.mixed(server.url, load.cases(model), SECONDS, connections=500)
+            serving_load.mixed(server.url, serving_load.cases(model), SECONDS, connections=500)
         )
         while not work.done():
             memory.append(resident(server.pid))

@@ -77,6 +77,22 @@ def test_a_port_in_use_is_one_line(saved_model, handlers):
     assert f"can't listen on 127.0.0.1, port {port} (Address already in use)" in text
 
 
+def test_a_port_that_is_taken_while_the_model_loads_is_one_line(
+    saved_model, model, handlers, monkeypatch
+):
+    """Two programs may hold one address until one of them listens."""
+    others, port = [], free_port()
+
+    def load(path):
+        others.append(socket.create_server(("127.0.0.1", port)))
+        return model
+
+    monkeypatch.setattr(served_model, "ServedModel", load)
+    text = message(server.run, str(saved_model), "127.0.0.1", port, "tiny", Limits())
+    others[0].close()
+    assert f"can't listen on 127.0.0.1, port {port} (Address already in use)" in text
+
+
 @pytest.mark.parametrize(
     ("host", "port", "name", "reason"),
     [

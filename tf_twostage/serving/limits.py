@@ -15,7 +15,7 @@ class Limits:
     """Every limit of the server; each `metadata["meaning"]` says what is refused beyond it.
 
     Raises:
-      InputError: a limit is not a number above 0.
+      InputError: a limit is no finite number, or too small to let anything in.
     """
 
     body_bytes: int = _limit(16 * 2**20, "bytes of a request's body")

@@ -4,6 +4,7 @@ import math
 import pathlib
 
 import numpy as np
+import orjson
 from starlette.datastructures import UploadFile
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
@@ -85,7 +86,9 @@ class Pages:
     async def encode(self, request: Request) -> Response:
         """An uploaded image -> {"mean": [kappa], "stddev": [kappa]} of q(z|x)."""
         posterior = await self._engine.run(*await self._upload(request, "encode"))
-        return JSONResponse({name: value[0].tolist() for name, value in posterior.items()})
+        first = {name: value[0] for name, value in posterior.items()}
+        content = orjson.dumps(first, option=orjson.OPT_SERIALIZE_NUMPY)
+        return Response(content, media_type="application/json")
 
     async def reconstruct(self, request: Request) -> Response:
         """An uploaded image -> as the model sees it, and its reconstruction: a PNG of both."""

@@ -12,6 +12,7 @@ from tf_twostage.serving.limits import Limits
 
 EXTRA = ("starlette", "uvicorn", "python_multipart", "prometheus_client", "orjson")
 MOST_PORT = 65535
+BACKLOG = 2048  # connections that wait to be taken
 GRACE = 10  # seconds that requests have to end in after Ctrl-C or SIGTERM
 
 
@@ -75,6 +76,7 @@ def _serve(model, name: str, limits: Limits, listener: socket.socket) -> None:
         timeout_graceful_shutdown=GRACE,
     )
     host, port = listener.getsockname()[:2]
+    _listen(listener)
     shown = f"[{host}]" if ":" in host else host
     print(f"serving {name}, version {model.version}: http://{shown}:{port}/", flush=True)
     for number in (signal.SIGINT, signal.SIGTERM):  # uvicorn raises them again at its end
@@ -83,7 +85,7 @@ def _serve(model, name: str, limits: Limits, listener: socket.socket) -> None:
 
 
 def _bound(host: str, port: int) -> socket.socket:
-    """A socket with this address. It listens once the model is loaded."""
+    """A socket with this address."""
     if not 0 <= port <= MOST_PORT:
         raise InputError(f"--port must be in 0..{MOST_PORT}, not {port}")
     try:
@@ -94,11 +96,23 @@ def _bound(host: str, port: int) -> socket.socket:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
     except (OSError, UnicodeError) as error:
-        reason = os.strerror(error.errno) if getattr(error, "errno", 0) else str(error)
-        raise InputError(
-            f"can't listen on {host}, port {port} ({reason}): choose another --host or --port"
-        ) from None
+        raise _cannot_listen(host, port, error) from None
     return listener
+
+
+def _listen(listener: socket.socket) -> None:
+    """From now on connections wait until uvicorn takes them, and are not refused."""
+    try:
+        listener.listen(BACKLOG)
+    except OSError as error:  # another program has come first while the model was loading
+        raise _cannot_listen(*listener.getsockname()[:2], error) from None
+
+
+def _cannot_listen(host: str, port: int, error: Exception) -> InputError:
+    reason = os.strerror(error.errno) if getattr(error, "errno", 0) else str(error)
+    return InputError(
+        f"can't listen on {host}, port {port} ({reason}): choose another --host or --port"
+    )
 
 
 def _interrupt(number, frame) -> None:
