@@ -148,7 +148,7 @@ def test_sliders_follow_the_keyboard(page):
 
 def test_superfluous_directions_come_last_and_are_called_so(page):
     assert "2 active" in page.inner_text("#active h3")
-    assert "2 superfluous: they do nothing" in page.inner_text("#superfluous h3")
+    assert "2 superfluous: they do next to nothing" in page.inner_text("#superfluous h3")
     assert page.locator("#superfluous input").count() == 2
 
 

@@ -70,6 +70,12 @@ def test_it_serves_until_it_is_told_to_end(
     assert said == f"serving tiny, version 3: http://127.0.0.1:{port}/\n"
 
 
+def test_answers_are_not_held_back():
+    """Else a head waits for the acknowledgement of the one before: 40 ms each."""
+    with server._bound("127.0.0.1", 0) as listener:
+        assert listener.proto == socket.IPPROTO_TCP
+
+
 def test_a_port_in_use_is_one_line(saved_model, handlers):
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
