@@ -198,6 +198,8 @@ BAD = {
         {"content": png(np.zeros((100, 200), np.uint8))},
     ),
     "latents must be [N, 4], not [1, 3]": ("POST", "/decode", {"json": {"inputs": [[1, 2, 3]]}}),
+    "latents must be [N, 4], not []": ("POST", "/decode", {"json": {"inputs": 5}}),
+    "latents must be [N, 4], not [0]": ("POST", "/decode", {"json": {"inputs": []}}),
     "at most 30 images: decode fewer": ("POST", "/decode", {"json": {"inputs": [[0] * 4] * 31}}),
     "41 images in one request: ask for at most 40": (
         "POST",

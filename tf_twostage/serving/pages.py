@@ -77,10 +77,11 @@ class Pages:
         """{"instances": [latents, ...]} -> their images side by side, a PNG."""
         signatures = {DEFAULT: self._model.signatures["decode"]}
         asked = await self._engine.in_helper(protocol.parse, await request.body(), signatures)
+        inputs = self._model.checked("decode", asked.inputs)
         most = about.pictured(self._model, self._engine.limits)
-        if len(asked.inputs["latents"]) > most:
+        if len(inputs["latents"]) > most:
             raise InputError(f"a picture has at most {most} images: decode fewer at a time")
-        outputs = await self._engine.run("decode", asked.inputs)
+        outputs = await self._engine.run("decode", inputs)
         return await self._png(pictures.strip, outputs["images"])
 
     async def encode(self, request: Request) -> Response:

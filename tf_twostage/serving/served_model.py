@@ -117,8 +117,7 @@ class ServedModel:
 
     def warm_up(self) -> None:
         """Calls each signature that requests are joined for once: the first call takes longest."""
-        none = {"latents": np.zeros((1, self.kappa), np.float32)}
-        self.call("decode", none)
+        self.call("decode", {"latents": np.zeros((1, self.kappa), np.float32)})
         if "encode" in self.signatures:
             image = {"images": np.zeros((1, *self.image_shape), np.float32)}
             self.call("encode", image)
