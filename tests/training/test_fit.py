@@ -134,18 +134,23 @@ def test_resume_takes_back_an_epoch_that_was_logged_but_not_saved(tmp_path, monk
     assert epoch_log.read_log(tmp_path / "stage2.csv")["epoch"] == [1, 2, 3, 4]
 
 
-@pytest.mark.parametrize(("takes", "expected"), [(0.05, [0, 1, 2, 3, 4, 5]), (1.0, [0, 3, 5])])
-def test_slow_checkpoints_take_a_twentieth_of_the_time(tmp_path, monkeypatch, takes, expected):
+@pytest.mark.parametrize(
+    ("size", "expected"),
+    [(checkpoint.SMALL - 1, [0, 1, 2, 3, 4, 5]), (checkpoint.SMALL, [0, 3, 5])],
+)
+def test_large_checkpoints_take_a_twentieth_of_the_time(tmp_path, monkeypatch, size, expected):
     """Epochs of 8 seconds. A checkpoint of 1 s leaves the next two epochs out; the last is kept."""
     now, saved = [0.0], []
 
     def save(model, path):
         saved.append(model.epoch)
-        now[0] += takes
+        now[0] += 1
+        with path.open("wb") as file:
+            file.truncate(size)
 
     monkeypatch.setattr(checkpoint.time, "monotonic", lambda: now[0])
     monkeypatch.setattr(checkpoint.weights, "save", save)
-    writing = Checkpoint(tmp_path)
+    writing = Checkpoint(tmp_path / "weights")
     writing.set_params({"epochs": 6})
     for epoch in range(6):
         now[0] += 8

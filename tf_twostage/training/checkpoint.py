@@ -8,8 +8,8 @@ import keras
 from tf_twostage.models import weights
 
 # A GPU trains an epoch of a small data set in less time than its weights take to a disk.
-SHARE_OF_TIME = 0.05  # of training, at most, goes into checkpoints that take
-QUICK = 0.1  # seconds or more; quicker ones are always written
+SHARE_OF_TIME = 0.05  # of training, at most, goes into checkpoints
+SMALL = 16 * 2**20  # bytes; smaller ones are always written
 
 
 class Checkpoint(keras.callbacks.Callback):
@@ -35,5 +35,5 @@ class Checkpoint(keras.callbacks.Callback):
             return
         weights.save(self.model, self.path)
         end = time.monotonic()
-        cost = end - start
-        self._due = end + cost / SHARE_OF_TIME if cost > QUICK else 0.0
+        if self.path.stat().st_size >= SMALL:
+            self._due = end + (end - start) / SHARE_OF_TIME
