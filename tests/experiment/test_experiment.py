@@ -167,7 +167,7 @@ class Kill(keras.callbacks.Callback):
             raise KeyboardInterrupt
 
 
-@pytest.mark.parametrize("stage", [1, 2])
+@pytest.mark.parametrize("stage", [pytest.param(1, marks=pytest.mark.slow), 2])
 def test_a_killed_run_goes_on_to_the_same_weights(images, finished, tmp_path, monkeypatch, stage):
     grids = trial.SampleGrids
 

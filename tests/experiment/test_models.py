@@ -68,7 +68,13 @@ def run(arguments, output_dir, model):
     return RunFolder(config.parent)
 
 
-@pytest.fixture(scope="module", params=list(MODELS))
+FAST = ("ns_gan", "joint")
+
+
+@pytest.fixture(
+    scope="module",
+    params=[m if m in FAST else pytest.param(m, marks=pytest.mark.slow) for m in MODELS],
+)
 def finished(request, arguments, tmp_path_factory):
     return request.param, run(arguments, tmp_path_factory.mktemp(request.param), request.param)
 
@@ -187,6 +193,7 @@ def test_a_killed_run_goes_on_to_the_same_end(finished, arguments, tmp_path, mon
     }
 
 
+@pytest.mark.slow
 def test_a_joint_run_that_lost_a_stage_between_its_files_trains_on(arguments, tmp_path):
     """Stage 1's file is written last, so it alone means that both are there."""
     folder = run(arguments, tmp_path, "joint")
@@ -197,6 +204,7 @@ def test_a_joint_run_that_lost_a_stage_between_its_files_trains_on(arguments, tm
     assert numbers(again) == before
 
 
+@pytest.mark.slow
 def test_a_search_trains_each_draw_and_then_the_best(arguments, tmp_path, monkeypatch, capfd):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     chosen = options(arguments, tmp_path, "ns_gan", search=2, trials=2, overrides={"fid_every": 0})

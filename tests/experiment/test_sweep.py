@@ -122,6 +122,7 @@ def test_a_plan_reaches_a_spawned_process_without_tensorflow(images, tmp_path):
     assert done.stdout.split() == [str(one.folder), "False", "False"]
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:the Inception graph")
 def test_a_failing_trial_leaves_the_others_alone_and_is_tried_again(options, capfd):
     chosen = dataclasses.replace(options, trials=2)

@@ -25,7 +25,7 @@ from tf_twostage import keras_settings, recipes
 from tf_twostage.data import batches, manifold
 from tf_twostage.models.two_stage import TwoStageVAE
 from tf_twostage.run_folder import RunFolder
-from tf_twostage.training import fit, loop
+from tf_twostage.training import checkpoint, fit, loop
 from tf_twostage.training.devices import Devices
 
 RECIPE = dataclasses.replace(
@@ -141,7 +141,8 @@ class KeepHalf(keras.callbacks.Callback):
 def record(out: pathlib.Path, name: str, devices, going_on: str | None = None) -> TwoStageVAE:
     """Trains, from `going_on`'s half where given, and writes what came of it to OUT/name.npz."""
     run = out / (f"{going_on}-half" if going_on else name)
-    model, losses = train(devices, run, KeepHalf(run, out / f"{name}-half"))
+    with mock.patch.object(checkpoint, "SMALL", sys.maxsize):  # one after every epoch
+        model, losses = train(devices, run, KeepHalf(run, out / f"{name}-half"))
     if not going_on:
         model.save_stage(RunFolder(run), 1)
     posterior = model.encode(images()[:7])

@@ -104,7 +104,14 @@ def test_a_log_of_a_former_version_goes_on_with_what_it_lacks_unknown(tmp_path):
     assert all(value > 0 for value in mse[1:])
 
 
-@pytest.mark.parametrize("at", [(0, 2), (2, 1), (3, 4)])
+@pytest.mark.parametrize(
+    "at",
+    [
+        (0, 2),
+        pytest.param((2, 1), marks=pytest.mark.slow),
+        pytest.param((3, 4), marks=pytest.mark.slow),
+    ],
+)
 def test_a_killed_run_ends_with_the_same_weights_bit_for_bit(tmp_path, at):
     whole = train(tmp_path / "whole")
     with pytest.raises(KeyboardInterrupt):

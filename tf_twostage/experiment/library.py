@@ -75,6 +75,7 @@ def _stored(images: np.ndarray, output_dir: pathlib.Path) -> pathlib.Path:
         raise InputError(
             f"images must be two or more, [N, H, W] or [N, H, W, C], not of shape {images.shape}"
         )
+    images = images if images.ndim == 4 else images[..., None]
     if images.dtype != np.uint8:
         images = np.round(255 * as_float(images)).astype(np.uint8)
     content = hashlib.sha256(repr(images.shape).encode() + images.tobytes()).hexdigest()

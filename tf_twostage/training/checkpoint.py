@@ -9,7 +9,7 @@ from tf_twostage.models import weights
 
 # A GPU trains an epoch of a small data set in less time than its weights take to a disk.
 SHARE_OF_TIME = 0.05  # of training, at most, goes into checkpoints
-SMALL = 16 * 2**20  # bytes; smaller ones are always written
+SMALL = 32 * 2**20  # bytes; smaller ones are always written
 
 
 class Checkpoint(keras.callbacks.Callback):
