@@ -140,6 +140,7 @@ def test_load_samples_the_same_images_for_the_same_seed(finished):
     assert not np.array_equal(first, TwoStageVAE.load(finished).sample(5, seed=4))
 
 
+@pytest.mark.slow
 def test_samples_are_the_same_in_another_process(finished):
     code = (
         "import sys, numpy as np; from tf_twostage import TwoStageVAE;"
@@ -270,6 +271,7 @@ def test_a_diverging_run_keeps_its_last_good_checkpoint(images, tmp_path):
         sweep.run(bad)
 
 
+@pytest.mark.slow
 def test_bernoulli_and_fixed_gamma_have_their_own_folders(images, tmp_path):
     for overrides, kind in (
         ({"likelihood": "bernoulli"}, "bernoulli"),
