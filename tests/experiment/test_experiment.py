@@ -119,6 +119,7 @@ def test_metrics_and_config(finished):
     assert not tf.config.experimental.tensor_float_32_execution_enabled()
 
 
+@pytest.mark.slow
 def test_images_and_posteriors_in_files_give_the_same_run(finished, images, tmp_path):
     sweep.run(options(images, tmp_path, memory_gb=0))
     (config,) = tmp_path.rglob("config.json")
@@ -151,6 +152,7 @@ def test_samples_are_the_same_in_another_process(finished):
     np.testing.assert_array_equal(np.load(path), TwoStageVAE.load(finished).sample(3, seed=1))
 
 
+@pytest.mark.slow
 def test_stage_1_then_stage_2_equals_both(images, finished, tmp_path):
     sweep.run(options(images, tmp_path, stage="1"))
     (run,) = (path.parent for path in tmp_path.rglob("config.json"))
@@ -194,6 +196,7 @@ def test_a_finished_run_trains_nothing_again(images, finished, monkeypatch, tmp_
     sweep.run(options(images, output_dir))
 
 
+@pytest.mark.slow
 def test_an_override_makes_another_folder_and_a_changed_one_is_refused(images, tmp_path):
     chosen = options(images, tmp_path, stage="1", overrides={"stage1_epochs": 1})
     sweep.run(chosen)

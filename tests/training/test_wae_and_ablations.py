@@ -53,6 +53,7 @@ def out(tmp_path_factory):
     return out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["wae_mmd", "wae_gan", "joint"])
 def test_two_replicas_train_what_one_device_does(out, kind):
     """In float64; pretraining, batch norm and the penalty over the whole batch included."""
