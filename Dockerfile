@@ -1,6 +1,6 @@
-# For NVIDIA GPUs: docker build -t twostage . && docker run --gpus all -v "$PWD/runs:/work/runs" twostage --dataset mnist
+# For NVIDIA GPUs: docker build -t twostage . && docker run --gpus all -v "$PWD/runs:/app/runs" twostage --dataset mnist
 FROM python:3.12-slim
-WORKDIR /work
+WORKDIR /app
 RUN pip install --no-cache-dir "tensorflow[and-cuda]>=2.20,<2.22"
 COPY pyproject.toml README.md LICENSE ./
 COPY tf_twostage ./tf_twostage
