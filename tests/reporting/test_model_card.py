@@ -41,11 +41,14 @@ METRICS = {
 }
 
 
-def card(name="celeba", model="two_stage", metrics=METRICS):
+NAMES = ("generate", "generate_stage1", "generate_latents", "decode", "encode")
+
+
+def card(name="celeba", model="two_stage", metrics=METRICS, names=NAMES):
     config = copy.deepcopy(CONFIG)
     config["dataset"]["name"] = name
     config["recipe"]["model"] = model
-    return model_card.write(config, metrics)
+    return model_card.write(config, metrics, names)
 
 
 def test_it_holds_data_recipe_schedule_metrics_and_protocol():
@@ -75,10 +78,14 @@ def test_the_note_on_bias_goes_with_the_data():
 
 
 @pytest.mark.parametrize(
-    ("stages", "default"), [([1, 2], "`generate` (default)"), ([1], "`generate_stage1` (default)")]
+    ("names", "default"),
+    [(NAMES, "`generate` (default)"), (NAMES[1:], "`generate_stage1` (default)")],
 )
-def test_the_default_is_that_of_the_last_stage(stages, default):
-    assert default in card(metrics=METRICS | {"stages": stages})
+def test_the_default_is_that_of_the_last_stage(names, default):
+    text = card(names=names)
+    assert default in text
+    assert all(f'call["{name}"]' in text for name in names)
+    assert 'call["interpolate"]' not in text
 
 
 def test_numbers_of_a_former_version_that_lack_are_left_out():
@@ -88,6 +95,6 @@ def test_numbers_of_a_former_version_that_lack_are_left_out():
 
 
 def test_files_tell_no_command_line():
-    found = model_card.files(CONFIG, METRICS)
+    found = model_card.files(CONFIG, METRICS, NAMES)
     assert set(found) == {"README.md", "assets.extra/run.json"}
     assert "secret" not in "".join(found.values())

@@ -7,7 +7,7 @@ import numpy as np
 from tf_twostage.data.storage import Storage
 from tf_twostage.evaluation import diagnostics
 from tf_twostage.evaluation.diagnostics import Latents
-from tf_twostage.models import loading, precision
+from tf_twostage.experiment import finished
 from tf_twostage.models.latent_model import LatentModel
 from tf_twostage.models.networks import Posterior
 from tf_twostage.reporting import grids, pictures, report
@@ -30,11 +30,8 @@ def run(path: str) -> pathlib.Path:
       InputError: no run there, it has not finished, or a file of it is damaged.
       WriteError: a file cannot be written.
     """
-    folder = RunFolder(pathlib.Path(path).expanduser())
-    config = folder.load_config()
-    folder.load_metrics()  # there only once it has finished
-    precision.allow_tf32(bool(config.get("tf32")))
-    model, seed = loading.load(folder.path), config["seed"]
+    folder, config, _, model = finished.load(path)
+    seed = config["seed"]
     latents = _latents(folder, model, seed) if model.has_encoder else None
     originals = _originals(folder, config) if latents else None
     pictures.write(folder, model, latents, originals, seed)

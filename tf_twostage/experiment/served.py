@@ -3,12 +3,12 @@
 import pathlib
 from collections.abc import Sequence
 
-from tf_twostage.models import export, loading, precision
+from tf_twostage.experiment import finished
+from tf_twostage.models import export, signatures
 from tf_twostage.models.export_keras import export_keras
 from tf_twostage.models.export_onnx import export_onnx
 from tf_twostage.models.latent_model import LatentModel
 from tf_twostage.reporting import model_card
-from tf_twostage.run_folder import RunFolder
 
 
 def write(model: LatentModel, config: dict, metrics: dict, path: pathlib.Path) -> pathlib.Path:
@@ -22,7 +22,8 @@ def write(model: LatentModel, config: dict, metrics: dict, path: pathlib.Path) -
     Raises:
       WriteError: the folder cannot be written.
     """
-    return export.export_saved_model(model, path, model_card.files(config, metrics))
+    beside = model_card.files(config, metrics, signatures.of(model))
+    return export.export_saved_model(model, path, beside)
 
 
 def run(
@@ -44,10 +45,7 @@ def run(
       InputError: no run there, it has not finished, or a file of it is damaged; ONNX lacks tf2onnx.
       WriteError: a file cannot be written.
     """
-    folder = RunFolder(pathlib.Path(path).expanduser())
-    config, metrics = folder.load_config(), folder.load_metrics()
-    precision.allow_tf32(bool(config.get("tf32")))
-    model = loading.load(folder.path)
+    folder, config, metrics, model = finished.load(path)
     target = pathlib.Path(export_dir).expanduser() if export_dir else folder.path
     found = []
     if "onnx" in formats:  # first, as it may lack its package

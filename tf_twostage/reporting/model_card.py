@@ -5,8 +5,10 @@ for, and how to call it.
 """
 
 import json
+from collections.abc import Collection
 
 from tf_twostage import recipes
+from tf_twostage.models import signatures
 from tf_twostage.reporting import page
 from tf_twostage.reporting.numbers import Parts
 
@@ -43,15 +45,15 @@ SIGNATURES = {  # name -> what it takes, what it gives; in the order of the card
     "reconstruct": ("images", "images, decoded at the mean"),
     "interpolate": ("first, second, steps", "images [N, steps, H, W, C] between two images"),
 }
-NEEDS_ENCODER = ("encode", "reconstruct", "interpolate")
 
 
-def write(config: dict, metrics: dict) -> str:
+def write(config: dict, metrics: dict, names: Collection[str]) -> str:
     """The card as Markdown.
 
     Args:
       config: the config.json of a run.
       metrics: its metrics.json.
+      names: of the signatures that its SavedModel has.
     """
     parts = Parts.of(config["recipe"])
     name = config["dataset"]["name"]
@@ -61,29 +63,20 @@ def write(config: dict, metrics: dict) -> str:
         "Training": _training(config),
         "Measured": _measured(metrics),
         "Use": _use(name),
-        "Calling it": _calls(config, metrics, parts),
+        "Calling it": _calls(config, metrics, names),
     }
     text = "\n\n".join(f"## {title}\n\n{body}" for title, body in sections.items())
     return f"# {parts.title} on {name}\n\n{text}\n"
 
 
-def files(config: dict, metrics: dict) -> dict[str, str]:
+def files(config: dict, metrics: dict, names: Collection[str]) -> dict[str, str]:
     """What lies beside a SavedModel: path -> text. The card, and its numbers for programs.
 
     Of the configuration, only what says how the model was made: no command line, no paths.
     """
     kept = {key: config.get(key) for key in ("recipe", "overrides", "dataset", "seed", "tf32")}
     run = json.dumps(kept | {"metrics": metrics}, indent=2) + "\n"
-    return {"README.md": write(config, metrics), RUN: run}
-
-
-def signatures(metrics: dict, parts: Parts) -> list[str]:
-    """The names of the signatures that a model has."""
-    both = parts.two_stages and 2 in metrics.get("stages", ())
-    missing = set() if parts.encoder else set(NEEDS_ENCODER)
-    missing |= set() if both or not parts.two_stages else {"generate"}
-    missing |= set() if parts.two_stages else {"generate_stage1"}
-    return [name for name in SIGNATURES if name not in missing]
+    return {"README.md": write(config, metrics, names), RUN: run}
 
 
 def _model(config: dict, metrics: dict, parts: Parts) -> str:
@@ -177,8 +170,8 @@ def _use(name: str) -> str:
     )
 
 
-def _calls(config: dict, metrics: dict, parts: Parts) -> str:
-    names = signatures(metrics, parts)
+def _calls(config: dict, metrics: dict, names: Collection[str]) -> str:
+    names = [name for name in SIGNATURES if name in names]
     table = "\n".join(
         f"| `{name}`{' (default)' if name == names[0] else ''} | {takes} | {gives} |"
         for name, (takes, gives) in SIGNATURES.items()
@@ -196,8 +189,8 @@ def _calls(config: dict, metrics: dict, parts: Parts) -> str:
         f"| signature | takes | gives |\n|---|---|---|\n{table}\n\n"
         f"Images are float32 [N, {shape}] in 0..1, latents float32 [N, {metrics['latent_dim']}], "
         "`count` and `steps` int32, `seed` two int32: (s, 0) gives the images of "
-        "`sample(count, seed=s)`. At most 1,000 images a call, 2 to 100 steps. Bad input is an "
-        "InvalidArgument error.\n\n"
+        f"`sample(count, seed=s)`. At most {signatures.MOST:,} images a call, 2 to "
+        f"{signatures.MOST_STEPS} steps. Bad input is an InvalidArgument error.\n\n"
         "```python\nimport tensorflow as tf\n\n"
         'call = tf.saved_model.load(".").signatures  # in this folder; no other package needed\n'
         f"images = tf.zeros([1, {shape}])\n{calls}\n```\n\n"
