@@ -1,8 +1,6 @@
 """The example's networks through a whole run: trained, stopped, resumed, loaded and served."""
 
 import json
-import pathlib
-import sys
 
 import numpy as np
 import pytest
@@ -15,7 +13,6 @@ from tf_twostage.experiment import sweep
 from tf_twostage.experiment.options import Options
 from tf_twostage.training.checkpoint import Checkpoint
 
-ROOT = pathlib.Path(__file__).parents[2]
 SETTING = {
     "batch_size": 20,
     "latent_dim": 4,
@@ -30,7 +27,6 @@ SETTING = {
 
 @pytest.fixture(scope="module")
 def arguments(tmp_path_factory):
-    sys.path.insert(0, str(ROOT))  # as `python run_experiments.py` has it
     root = tmp_path_factory.mktemp("own")
     images = tiny_images.write(root, 40, 12)
     return {"dataset": str(images), "overrides": SETTING, "jit_compile": False}

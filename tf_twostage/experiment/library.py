@@ -7,7 +7,6 @@ import numpy as np
 
 from tf_twostage import files, quiet
 from tf_twostage.errors import InputError
-from tf_twostage.experiment import plan, sweep
 from tf_twostage.experiment.options import Options
 from tf_twostage.models import loading
 from tf_twostage.models.inputs import as_float
@@ -51,6 +50,8 @@ def fit(
       InputError: bad images or arguments.
       DivergedError: the loss is no longer finite.
     """
+    from tf_twostage.experiment import plan, sweep  # seconds that loading a model does not wait
+
     options = Options(
         dataset=str(_stored(images, pathlib.Path(output_dir).expanduser())),
         model=(model,),
