@@ -1,4 +1,4 @@
-"""Trains a network for its first steps, with and without `bounded_sd`, and says whether it diverges.
+"""Trains a network for its first steps, with and without `bounded_sd`: does it diverge?
 
     python -m benchmarks.first_steps --dataset fashion_mnist --network resnet
 
