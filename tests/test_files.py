@@ -1,6 +1,7 @@
 import pytest
 
-from tf_twostage import files
+from tf_twostage import files, sealed
+from tf_twostage.sealed import Seal
 
 
 def test_replace_folder_replaces_it_whole(tmp_path):
@@ -29,3 +30,56 @@ def test_replace_folder_that_fails_leaves_the_former_one(tmp_path):
     with pytest.raises(OSError, match="disk full"):
         files.replace_folder(path, write)
     assert [p.name for p in tmp_path.rglob("*")] == ["folder", "kept"]
+
+
+def test_a_folder_that_is_replaced_is_never_without_a_whole_one(tmp_path, monkeypatch):
+    """Killed after each rename: the former folder or the new one is there under some name."""
+    path = tmp_path / "folder"
+    path.mkdir()
+    (path / "former").touch()
+    monkeypatch.setattr(files.shutil, "rmtree", lambda *_, **__: None)  # killed before it cleans
+    replace = files.os.replace
+
+    def killed(source, target):
+        replace(source, target)
+        found = {file.name for file in tmp_path.glob("*/*")} | {
+            file.name for file in tmp_path.glob(".*/*")
+        }
+        assert found == {"former", "new"}
+
+    def write(folder):
+        folder.mkdir()
+        (folder / "new").touch()
+
+    monkeypatch.setattr(files.os, "replace", killed)
+    files.replace_folder(path, write)
+    assert (path / "new").exists()
+    monkeypatch.undo()
+    files.remove_temporary(tmp_path)
+    assert [file.name for file in tmp_path.rglob("*")] == ["folder", "new"]
+
+
+def test_what_killed_writers_left_is_removed_and_nothing_else(tmp_path):
+    for name in (".12.samples.png", "images/.7.grid.png", ".lock", ".git.keep", "12.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    (tmp_path / "saved_model" / ".3.1" / "variables").mkdir(parents=True)
+    files.remove_temporary(tmp_path)
+    left = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*")}
+    assert left == {".lock", ".git.keep", "12.png", "images", "saved_model"}
+
+
+@pytest.mark.parametrize("size", [0, 1, 200, 3_000_000])
+def test_a_seal_breaks_with_any_byte(tmp_path, size):
+    path = tmp_path / "file"
+    path.write_bytes(bytes(size))
+    assert sealed.check(path) is Seal.ABSENT
+    sealed.seal(path)
+    assert sealed.check(path) is Seal.WHOLE
+    content = path.read_bytes()
+    assert content.startswith(bytes(size))
+    for place in range(0, size, max(1, size // 5)):
+        path.write_bytes(content[:place] + b"\1" + content[place + 1 :])
+        assert sealed.check(path) is Seal.BROKEN
+        path.write_bytes(content[:place])
+        assert sealed.check(path) is Seal.ABSENT

@@ -4,12 +4,15 @@ import contextlib
 import json
 import os
 import pathlib
+import re
 import shutil
 from collections.abc import Callable, Iterator
 
 from tf_twostage.errors import WriteError
 
 PathLike = str | os.PathLike
+
+_TEMPORARY = re.compile(r"\.\d+\.")  # see _temporary_beside
 
 
 def replace_file(path: PathLike, write: Callable[[pathlib.Path], object]) -> None:
@@ -23,20 +26,43 @@ def replace_file(path: PathLike, write: Callable[[pathlib.Path], object]) -> Non
     with _temporary_beside(pathlib.Path(path)) as temporary:
         try:
             write(temporary)
+            _to_disk(temporary)
             os.replace(temporary, path)
         finally:
             temporary.unlink(missing_ok=True)
 
 
 def replace_folder(path: str | os.PathLike, write: Callable[[pathlib.Path], object]) -> None:
-    """`replace_file` for a folder: a former one is deleted once the new one is whole."""
-    with _temporary_beside(pathlib.Path(path)) as temporary:
+    """`replace_file` for a folder: a former one is deleted once the new one is in its place."""
+    path = pathlib.Path(path)
+    with _temporary_beside(path) as temporary:
+        former = temporary.with_name(f"{temporary.name}.former")
         try:
             write(temporary)
-            shutil.rmtree(path, ignore_errors=True)
+            for file in temporary.rglob("*"):
+                _to_disk(file)
+            if path.exists():
+                os.replace(path, former)
             os.replace(temporary, path)
         finally:
-            shutil.rmtree(temporary, ignore_errors=True)
+            for left in (temporary, former):
+                shutil.rmtree(left, ignore_errors=True)
+
+
+def remove_temporary(folder: pathlib.Path) -> None:
+    """Deletes what killed writers left in a folder and below; nobody may be writing there."""
+    for path in [path for path in folder.rglob(".*") if _TEMPORARY.match(path.name)]:
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+
+
+def _to_disk(path: pathlib.Path) -> None:
+    """Waits until a file is on the disk: a rename must not get there before what it names."""
+    if path.is_file():
+        with path.open("rb") as file:
+            os.fsync(file.fileno())
 
 
 @contextlib.contextmanager

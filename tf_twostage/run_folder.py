@@ -105,6 +105,10 @@ class RunFolder:
         """Weights and optimiser of a stage that is still training."""
         return self.path / "checkpoints" / f"stage{stage}.training.weights.h5"
 
+    def former_checkpoint(self, stage: int) -> pathlib.Path:
+        """The checkpoint before that."""
+        return self.path / "checkpoints" / f"stage{stage}.training.former.weights.h5"
+
     def posterior(self, name: str) -> pathlib.Path:
         """q(z|x) of every training image: `name` is "mean" or "stddev"."""
         return self.path / "checkpoints" / f"posterior_{name}.npy"

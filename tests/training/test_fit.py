@@ -4,6 +4,8 @@ import dataclasses
 import errno
 import math
 import pathlib
+import shutil
+import signal
 import types
 
 import keras
@@ -16,7 +18,7 @@ from tf_twostage.data import batches
 from tf_twostage.errors import InputError
 from tf_twostage.models.two_stage import TwoStageVAE
 from tf_twostage.run_folder import RunFolder
-from tf_twostage.training import checkpoint, fit, optimizers
+from tf_twostage.training import checkpoint, fit, optimizers, stopping
 from tf_twostage.training.callbacks import DivergedError
 from tf_twostage.training.checkpoint import Checkpoint
 from tf_twostage.training.devices import Devices
@@ -149,15 +151,16 @@ def test_large_checkpoints_take_a_twentieth_of_the_time(tmp_path, monkeypatch, s
     """Epochs of 8 seconds. A checkpoint of 1 s leaves the next two epochs out; the last is kept."""
     now, saved = [0.0], []
 
-    def save(model, path):
+    def save(model, path, former):
         saved.append(model.epoch)
         now[0] += 1
+        path.parent.mkdir(exist_ok=True)
         with path.open("wb") as file:
             file.truncate(size)
 
     monkeypatch.setattr(checkpoint.time, "monotonic", lambda: now[0])
     monkeypatch.setattr(checkpoint.weights, "save", save)
-    writing = Checkpoint(tmp_path / "weights")
+    writing = Checkpoint(RunFolder(tmp_path), 1)
     writing.set_params({"epochs": 6})
     for epoch in range(6):
         now[0] += 8
@@ -184,12 +187,99 @@ def test_a_checkpoint_appears_whole_or_not_at_all(tmp_path, monkeypatch):
     assert [file.name for file in path.parent.iterdir()] == [path.name]
 
 
-def test_a_damaged_checkpoint_is_one_clear_line(tmp_path):
-    train(tmp_path, recipe=dataclasses.replace(RECIPE, stage2_epochs=1))
-    path = tmp_path / "checkpoints" / "stage2.training.weights.h5"
-    path.write_bytes(path.read_bytes()[:1000])
-    with pytest.raises(InputError, match=r"stage2.training.weights.h5 is damaged.*delete it"):
-        train(tmp_path)
+class AskToStop(keras.callbacks.Callback):
+    """What SIGTERM does, in an epoch."""
+
+    def __init__(self, epoch):
+        super().__init__()
+        self.epoch = epoch
+
+    def on_epoch_begin(self, epoch, logs=None):
+        if epoch + 1 == self.epoch:
+            assert stopping.ask()
+
+
+def stop_after(run, epoch):
+    with pytest.raises(KeyboardInterrupt):
+        train(run, AskToStop(epoch))
+    assert not stopping.asked()
+    assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)
+
+
+def test_sigterm_ends_the_epoch_writes_a_checkpoint_and_says_so(tmp_path, monkeypatch, capfd):
+    monkeypatch.setattr(checkpoint, "SMALL", 0)
+    monkeypatch.setattr(checkpoint, "SHARE_OF_TIME", 1e-9)  # no checkpoint is due for years
+    stop_after(tmp_path / "run", 3)
+    assert "stage 2: stopped after epoch 3" in capfd.readouterr().out
+    found = weights(train(tmp_path / "run"))
+    for value, expected in zip(found, weights(train(tmp_path / "whole")), strict=True):
+        np.testing.assert_array_equal(value, expected)
+    assert epoch_log.read_log(tmp_path / "run" / "stage2.csv")["epoch"] == [1, 2, 3, 4]
+
+
+def test_only_what_trains_is_asked_to_stop_and_only_once():
+    assert not stopping.ask()
+    with stopping.training():
+        assert stopping.ask()
+        assert not stopping.ask()
+    assert not stopping.asked()
+
+
+@pytest.fixture(scope="module")
+def stopped(tmp_path_factory):
+    """A run stopped after its third epoch, and its weights after the second and the third."""
+    run, states = RunFolder(tmp_path_factory.mktemp("stopped")), {}
+    stop_after(run.path, 3)
+    for epoch, path in ((2, run.former_checkpoint(2)), (3, run.checkpoint(2))):
+        model = TwoStageVAE(RECIPE, (4, 4, 1), seed=epoch).stage2
+        model.load_weights(path)
+        states[epoch] = [weight.numpy() for weight in model.weights]
+    return run, states
+
+
+def damaged(content, tenth, how):
+    """The bytes without those after so many tenths, or with one bit flipped there."""
+    place = min(len(content) * tenth // 10, len(content) - 1)
+    if how == "cut off":
+        return content[:place]
+    return content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :]
+
+
+@pytest.mark.parametrize("how", ["cut off", "flipped"])
+def test_the_checkpoint_before_a_damaged_one_is_used(stopped, tmp_path, capfd, how):
+    """Damaged at every tenth of its length."""
+    good, states = stopped
+    run = RunFolder(shutil.copytree(good.path, tmp_path / "run"))
+    content = run.checkpoint(2).read_bytes()
+    model = TwoStageVAE(RECIPE, (4, 4, 1), seed=1).stage2
+    model.compile(optimizer=optimizers.of(RECIPE, 2, 5)["optimizer"])
+    model.build_optimizers()
+    for tenth in range(11):
+        run.checkpoint(2).write_bytes(damaged(content, tenth, how))
+        steps = Checkpoint(run, 2).restore(model)
+        epoch = 3 if tenth == 10 else 2  # the last byte ends the checksum's line: nothing is lost
+        assert steps == epoch * 5, tenth
+        for value, expected in zip(model.weights, states[epoch], strict=True):
+            np.testing.assert_array_equal(value, expected)
+        warned = capfd.readouterr().err
+        assert ("stage2.training.weights.h5 is damaged" in warned) is (epoch == 2), tenth
+
+
+def test_a_run_goes_on_from_the_checkpoint_before_a_damaged_one(stopped, tmp_path):
+    run = RunFolder(shutil.copytree(stopped[0].path, tmp_path / "run"))
+    run.checkpoint(2).write_bytes(b"")
+    for value, expected in zip(
+        weights(train(run.path)), weights(train(tmp_path / "whole")), strict=True
+    ):
+        np.testing.assert_array_equal(value, expected)
+
+
+def test_two_damaged_checkpoints_are_one_clear_line(stopped, tmp_path):
+    run = RunFolder(shutil.copytree(stopped[0].path, tmp_path / "run"))
+    for path in (run.checkpoint(2), run.former_checkpoint(2)):
+        path.write_bytes(path.read_bytes()[:1000])
+    with pytest.raises(InputError, match=r"no checkpoint of stage 2 .* delete .*stage2.training\*"):
+        train(run.path)
 
 
 def test_a_nan_stops_the_run_names_the_term_and_keeps_the_last_good_checkpoint(tmp_path):

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import DTypeLike
 
-from tf_twostage import files
+from tf_twostage import files, sealed
 from tf_twostage.errors import InputError
 
 GB = 1e9
@@ -205,11 +205,12 @@ def pieces(array: Array) -> Iterator[np.ndarray]:
 
 
 def write_npy(path: pathlib.Path, array: Array) -> None:
-    """Writes an .npy file, whole or not at all, in bounded memory."""
+    """Writes an .npy file, sealed with a checksum, whole or not at all, in bounded memory."""
 
     def write(temporary: pathlib.Path) -> None:
         with open(temporary, "wb") as file:
             write_array(file, array)
+        sealed.seal(temporary)
 
     files.replace_file(path, write)
 

@@ -14,14 +14,14 @@ PICTURES = 32e6  # bytes of pictures, plots, logs and TensorBoard's events, gene
 def needed(model: LatentModel, train_images: int) -> float:
     """Bytes that a run folder takes at its largest.
 
-    A checkpoint stands twice while it is replaced, and once more where the best one is kept. Each
-    stage's weights stand in their own file and in the SavedModel; the posteriors are a mean and a
-    standard deviation for each image.
+    The last two checkpoints stand there while a third is written, and the best one where it is
+    kept. Each stage's weights stand in their own file and in the SavedModel; the posteriors are a
+    mean and a standard deviation for each image.
     """
     stages = range(1, model.last_stage + 1)
     weights = [FLOAT * model.stage(stage).count_params() for stage in stages]
     posteriors = 2 * FLOAT * train_images * model.recipe.latent_dim if model.has_encoder else 0
-    checkpoints = 3 if model.recipe.fid_every else 2
+    checkpoints = 4 if model.recipe.fid_every else 3
     return checkpoints * CHECKPOINT * max(weights) + 2 * sum(weights) + posteriors + PICTURES
 
 

@@ -9,7 +9,7 @@ import time
 import keras
 import tensorflow as tf
 
-from tf_twostage import epoch_log, recipes
+from tf_twostage import epoch_log, files, recipes
 from tf_twostage.data import batches, datasets
 from tf_twostage.data.datasets import Dataset
 from tf_twostage.data.storage import GB, Storage
@@ -94,6 +94,7 @@ class Trial:
         if self.devices.is_chief:
             room.check(self.folder.path, room.needed(self.model, len(self.dataset.train)))
             self.folder.open(self.config())
+            files.remove_temporary(self.folder.path)
             print(f"run folder: {self.folder}", flush=True)
         self.devices.say_what_is_off(loop.compiles(self.plan.options.jit_compile))
         if stages == (2,):
@@ -164,6 +165,7 @@ class Trial:
                 self.model.save_stage(self.folder, done)
         if self.devices.is_chief:
             self.folder.checkpoint(stage).unlink(missing_ok=True)
+            self.folder.former_checkpoint(stage).unlink(missing_ok=True)
 
     def callbacks(self, stage: int) -> list[keras.callbacks.Callback]:
         """What is drawn and measured while a stage trains."""

@@ -11,6 +11,7 @@ from tf_twostage.errors import InputError
 from tf_twostage.experiment.lock import HeldError
 from tf_twostage.experiment.plan import Plan
 from tf_twostage.quiet import plain_messages, quiet_import
+from tf_twostage.training import stopping
 
 INTERRUPTED = 130  # exit code after Ctrl-C, as the shell has it
 HELD = 75  # exit code where another process holds the trial: EX_TEMPFAIL of sysexits.h
@@ -39,10 +40,21 @@ def reason(code: int | None, log: pathlib.Path | None) -> str | None:
 
 
 def stop_on_sigterm() -> None:
-    """Makes SIGTERM, which schedulers send, end this process as Ctrl-C does."""
-    signal.signal(signal.SIGTERM, _interrupt)
+    """Makes SIGTERM, which schedulers send, end this process as Ctrl-C does.
+
+    What trains ends its epoch first, if that is soon, and writes a checkpoint; a second SIGTERM
+    does not wait for that.
+    """
+    signal.signal(signal.SIGTERM, _terminate)
     signal.signal(signal.SIGALRM, _interrupt)
     sys.unraisablehook = _repeat_a_lost_interrupt
+
+
+def _terminate(number, frame) -> None:
+    if stopping.ask():
+        os.write(2, f"\nstopping after this epoch, in {stopping.GRACE:.0f} s at most\n".encode())
+    else:
+        raise KeyboardInterrupt
 
 
 def _interrupt(number, frame) -> None:

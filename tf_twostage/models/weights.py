@@ -1,12 +1,18 @@
 """Files of weights, written whole or not at all."""
 
 import io
+import os
 import pathlib
 
 import keras
 
-from tf_twostage import files
+from tf_twostage import files, sealed
 from tf_twostage.errors import InputError
+from tf_twostage.sealed import Seal
+
+
+class DamagedError(InputError):
+    """A file of weights is not what was written."""
 
 
 class _Memory(io.BytesIO):
@@ -16,20 +22,56 @@ class _Memory(io.BytesIO):
         return "memory.weights.h5"
 
 
-def save(model: keras.Model, path: pathlib.Path) -> None:
+def save(model: keras.Model, path: pathlib.Path, former: pathlib.Path | None = None) -> None:
     """Writes weights (and, of a compiled model, its optimiser's state), whole or not at all.
 
     By way of memory: HDF5 itself crashes the process where a disk is full.
+
+    Args:
+      model: built.
+      path: the file, sealed with a checksum.
+      former: where the file goes that was at `path`; None: it is replaced.
     """
     memory = _Memory()
     model.save_weights(memory)
-    files.replace_file(path, lambda temporary: temporary.write_bytes(memory.getbuffer()))
+
+    def write(temporary: pathlib.Path) -> None:
+        temporary.write_bytes(memory.getbuffer())
+        sealed.seal(temporary)
+        if former and path.exists():
+            os.replace(path, former)
+
+    files.replace_file(path, write)
 
 
 def load(model: keras.Model, path: pathlib.Path) -> None:
-    """Reads what `save` wrote; `InputError` where it is damaged or does not fit."""
+    """Reads what `save` wrote.
+
+    Raises:
+      DamagedError: its bytes are not those that were written.
+      InputError: it does not fit the model.
+    """
+    sealed_whole = _is_sealed(path)
     try:
         model.load_weights(path)
-    except (OSError, ValueError, KeyError) as error:
-        reason = str(error).splitlines()[0]
-        raise InputError(f"{path} is damaged or of another network ({reason}): delete it") from None
+    except OSError as error:
+        raise DamagedError(f"{path} is damaged ({_reason(error)}): delete it") from None
+    except (ValueError, KeyError) as error:
+        damaged = "" if sealed_whole else "damaged or "
+        message = f"{path} is {damaged}of another network ({_reason(error)}): delete it"
+        raise InputError(message) from None
+
+
+def _is_sealed(path: pathlib.Path) -> bool:
+    """Whether a checksum says that a file is whole; `DamagedError` where it says the contrary."""
+    try:
+        found = sealed.check(path)
+    except OSError as error:
+        raise DamagedError(f"{path} cannot be read ({_reason(error)}): delete it") from None
+    if found is Seal.BROKEN:
+        raise DamagedError(f"{path} is damaged (its checksum is wrong): delete it")
+    return found is Seal.WHOLE
+
+
+def _reason(error: Exception) -> str:
+    return str(error).partition("\n")[0]

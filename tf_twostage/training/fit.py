@@ -10,7 +10,7 @@ import tensorflow as tf
 from tf_twostage import keras_settings, recipes
 from tf_twostage.data.batches import Batches
 from tf_twostage.run_folder import RunFolder
-from tf_twostage.training import device_loop, optimizers
+from tf_twostage.training import device_loop, optimizers, stopping
 from tf_twostage.training.callbacks import DivergenceGuard, EpochFacts, EpochLog
 from tf_twostage.training.checkpoint import Checkpoint
 from tf_twostage.training.devices import Devices
@@ -43,7 +43,7 @@ def fit_stage(
         see `loop.choose`.
 
     Raises:
-      InputError: the replicas cannot share a batch; the loop is impossible; the checkpoint is
+      InputError: the replicas cannot share a batch; the loop is impossible; all checkpoints are
         damaged.
       DivergedError: a term of the loss is not finite; the last good checkpoint stays.
     """
@@ -51,7 +51,7 @@ def fit_stage(
     model.across_workers = devices.workers > 1
     chosen = choose(loop, data, devices, jit_compile)
     compile_stage(model, data, recipe, devices, chosen)
-    checkpoint = Checkpoint(folder.checkpoint(data.stage))
+    checkpoint = Checkpoint(folder, data.stage)
     first_epoch = checkpoint.restore(model) // data.steps
     if first_epoch == 0:
         model.pretrain(data)
@@ -62,7 +62,11 @@ def fit_stage(
         keras.callbacks.TensorBoard(folder.tensorboard(data.stage), write_graph=False),
         checkpoint,
     ]
-    with contextlib.nullcontext() if devices.distributed else model.optimizer.decaying():
+    with contextlib.ExitStack() as stack:
+        if not devices.distributed:
+            stack.enter_context(model.optimizer.decaying())
+        if devices.workers == 1:  # several would wait for each other
+            stack.enter_context(stopping.training())
         model.fit(
             stream(data, devices, chosen, first_epoch),
             epochs=recipe.schedule(data.stage).epochs,

@@ -1,11 +1,16 @@
 """q(z|x) of every training image, from which the second stage draws its data."""
 
+import pathlib
+import sys
+
 import numpy as np
 
+from tf_twostage import sealed
 from tf_twostage.data.storage import Array, Storage, write_npy
 from tf_twostage.models.latent_model import INFERENCE_BATCH, LatentModel
 from tf_twostage.models.networks import Posterior
 from tf_twostage.run_folder import RunFolder
+from tf_twostage.sealed import Seal
 from tf_twostage.training.devices import Devices
 
 
@@ -31,7 +36,7 @@ def stored_or_encoded(
       InputError: some workers see the files and others do not.
     """
     paths = [folder.posterior(name) for name in Posterior._fields]
-    stored = all(path.exists() for path in paths)
+    stored = all(map(_is_whole, paths))
     devices.check_same(int(stored), f"presence of {paths[0].name}")
     if stored:
         return Posterior(*map(storage.read_npy, paths))
@@ -40,6 +45,14 @@ def stored_or_encoded(
         for path, array in zip(paths, posterior, strict=True):
             write_npy(path, array)
     return posterior
+
+
+def _is_whole(path: pathlib.Path) -> bool:
+    """Whether a file is there and as it was written; a damaged one is made again."""
+    found = sealed.check(path) if path.exists() else Seal.ABSENT
+    if found is Seal.BROKEN:
+        print(f"warning: {path} is damaged: it is computed again", file=sys.stderr)
+    return found is Seal.WHOLE
 
 
 def encode(model: LatentModel, images: Array, storage: Storage, devices: Devices) -> Posterior:
