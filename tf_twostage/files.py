@@ -74,10 +74,15 @@ def _temporary_beside(path: pathlib.Path) -> Iterator[pathlib.Path]:
     except OSError as error:
         if isinstance(error, WriteError):
             raise
-        raise WriteError(
-            f"cannot write {path} ({error.strerror or error}): make room or mend the disk, then "
-            "give the same command again"
-        ) from None
+        raise refused(path, error.strerror or error) from None
+
+
+def refused(path: PathLike, reason: object) -> WriteError:
+    """What to say where a disk does not take a file."""
+    return WriteError(
+        f"cannot write {path} ({reason}): make room or mend the disk, then give the same command "
+        "again"
+    )
 
 
 def replace_text(path: PathLike, text: str) -> None:

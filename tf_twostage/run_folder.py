@@ -109,6 +109,11 @@ class RunFolder:
         """The checkpoint before that."""
         return self.path / "checkpoints" / f"stage{stage}.training.former.weights.h5"
 
+    def delete_checkpoints(self, stage: int) -> None:
+        """Deletes the checkpoints of a stage that has finished."""
+        for path in (self.checkpoint(stage), self.former_checkpoint(stage)):
+            path.unlink(missing_ok=True)
+
     def posterior(self, name: str) -> pathlib.Path:
         """q(z|x) of every training image: `name` is "mean" or "stddev"."""
         return self.path / "checkpoints" / f"posterior_{name}.npy"
@@ -131,6 +136,18 @@ class RunFolder:
             raise InputError(
                 f"cannot write {self.path} ({error.strerror}): choose another --output_dir"
             ) from None
+
+    def check_there(self) -> None:
+        """Makes sure that the folder is still the one that was opened.
+
+        Raises:
+          InputError: it has gone. What is written then would make a new one, or fill another disk.
+        """
+        if not self.config.exists():
+            raise InputError(
+                f"{self.path} has vanished: its disk was unmounted, or somebody deleted it. Bring "
+                "it back and give the same command again"
+            )
 
     def write(self, path: pathlib.Path, content: dict) -> None:
         """Writes one of the JSON files, whole or not at all."""

@@ -303,6 +303,20 @@ def test_command_line_errors_are_one_line_and_exit_code_1(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def test_a_file_of_a_run_that_cannot_be_read_is_one_line(images, finished, tmp_path):
+    output_dir = tmp_path / "copy"
+    run = shutil.copytree(finished.parents[2], output_dir) / finished.relative_to(
+        finished.parents[2]
+    )
+    (run / "failure.txt").mkdir()
+    flags = [f"--{name}={value}" for name, value in TINY.items()]
+    done = command_line("--dataset", images, "--output_dir", output_dir, "--dry_run", *flags)
+    assert done.returncode == 1
+    last = done.stderr.strip().splitlines()[-1]
+    assert last.startswith(f"error: {run / 'failure.txt'}: Is a directory: mend that")
+    assert "Traceback" not in done.stderr
+
+
 @pytest.mark.parametrize("flag", ["--recipe=papr", "--batch_size=many", "--no_such_flag=1"])
 def test_wrong_flags_are_named_without_importing_tensorflow(flag):
     done = command_line(flag)
@@ -335,19 +349,3 @@ def test_the_default_run_shows_what_the_theory_says(tmp_path):
     superfluous = [value for value in metrics["lambda"] if value >= 0.1]
     assert min(superfluous) > 0.7
     assert metrics["sliced_wasserstein"]["factor"] > 1.2
-
-
-@pytest.mark.slow
-def test_a_process_killed_at_any_moment_resumes_bit_for_bit(images, tmp_path):
-    """With the compiled step that users have, and SIGKILL."""
-    flags = [f"--{key}={value}" for key, value in (TINY | {"stage1_epochs": 6}).items()]
-    folders = {}
-    for name, kills in (("whole", ()), ("killed", (14, 18))):
-        command = ["--dataset", images, "--output_dir", tmp_path / name, *flags]
-        for seconds in kills:
-            with pytest.raises(subprocess.TimeoutExpired):
-                command_line(*command, timeout=seconds)
-        done = command_line(*command)
-        assert done.returncode == 0, done.stderr
-        (folders[name],) = (path.parent for path in (tmp_path / name).rglob("config.json"))
-    assert_same(weights(folders["whole"]), weights(folders["killed"]))

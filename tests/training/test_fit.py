@@ -19,7 +19,7 @@ from tf_twostage.errors import InputError
 from tf_twostage.models.two_stage import TwoStageVAE
 from tf_twostage.run_folder import RunFolder
 from tf_twostage.training import checkpoint, fit, optimizers, stopping
-from tf_twostage.training.callbacks import DivergedError
+from tf_twostage.training.callbacks import DivergedError, FolderGuard
 from tf_twostage.training.checkpoint import Checkpoint
 from tf_twostage.training.devices import Devices
 
@@ -280,6 +280,17 @@ def test_two_damaged_checkpoints_are_one_clear_line(stopped, tmp_path):
         path.write_bytes(path.read_bytes()[:1000])
     with pytest.raises(InputError, match=r"no checkpoint of stage 2 .* delete .*stage2.training\*"):
         train(run.path)
+
+
+def test_a_run_folder_that_has_gone_is_not_made_again(tmp_path):
+    run = RunFolder(tmp_path / "run")
+    run.write(run.config, {"seed": 1})
+    guard = FolderGuard(run)
+    guard.on_epoch_end(0)
+    shutil.rmtree(run.path)
+    with pytest.raises(InputError, match=r"run has vanished: .* give the same command again"):
+        guard.on_epoch_end(1)
+    assert not run.path.exists()
 
 
 def test_a_nan_stops_the_run_names_the_term_and_keeps_the_last_good_checkpoint(tmp_path):

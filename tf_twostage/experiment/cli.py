@@ -19,7 +19,7 @@ import sys
 from absl import app, flags
 
 from tf_twostage import keras_settings, recipes
-from tf_twostage.errors import InputError
+from tf_twostage.errors import InputError, in_one_line
 from tf_twostage.experiment import trial_process
 from tf_twostage.experiment.options import Options
 from tf_twostage.quiet import plain_messages, quiet_import
@@ -202,6 +202,8 @@ def main(argv: list[str]) -> None:
         _run(argv[1:])
     except InputError as error:
         sys.exit(f"error: {error}")
+    except OSError as error:
+        sys.exit(f"error: {in_one_line(error)}")
     except KeyboardInterrupt:  # Ctrl-C, or a scheduler's SIGTERM
         last = "finished experiment" if FLAGS.theory else "checkpoint"
         print(f"\nstopped: the same command goes on from the last {last}", file=sys.stderr)

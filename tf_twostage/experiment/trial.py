@@ -26,6 +26,7 @@ from tf_twostage.models.latent_model import LatentModel
 from tf_twostage.models.networks import Posterior
 from tf_twostage.reporting import pictures, report
 from tf_twostage.training import cluster, fit, loop, posteriors
+from tf_twostage.training.callbacks import FolderGuard
 from tf_twostage.training.devices import Devices
 
 
@@ -146,7 +147,12 @@ class Trial:
         if stage in self.folder.trained_stages():
             print(f"stage {stage}: already trained")
             self.model.load_stage(self.folder, stage)
-            return
+        else:
+            self._fit(stage)
+        if self.devices.is_chief:
+            self.folder.delete_checkpoints(stage)
+
+    def _fit(self, stage: int) -> None:
         schedule = self.recipe.schedule(stage)
         print(f"stage {stage}: {schedule}", flush=True)
         fit.fit_stage(
@@ -163,15 +169,13 @@ class Trial:
             self.model.trained.add(done)
             if self.devices.is_chief:
                 self.model.save_stage(self.folder, done)
-        if self.devices.is_chief:
-            self.folder.checkpoint(stage).unlink(missing_ok=True)
-            self.folder.former_checkpoint(stage).unlink(missing_ok=True)
 
     def callbacks(self, stage: int) -> list[keras.callbacks.Callback]:
         """What is drawn and measured while a stage trains."""
         epochs = self.recipe.schedule(stage).epochs
         shown = max(self.model.trained_by(stage))
-        found = [SampleGrids(self.model, shown, epochs, self.seed, self.folder)]
+        found = [FolderGuard(self.folder)]
+        found.append(SampleGrids(self.model, shown, epochs, self.seed, self.folder))
         if self.watches_fid and shown == self.model.last_stage:
             found.append(CheckpointFids(self.model, self.meter, self.folder, self.seed))
         return found
@@ -207,6 +211,7 @@ class Trial:
     def finish(self) -> dict:
         """Scores the model and writes metrics, pictures, SavedModel and report."""
         start = time.perf_counter()
+        self.folder.check_there()
         print("scoring", flush=True)
         latents = None
         if self.model.has_encoder:
@@ -222,8 +227,8 @@ class Trial:
         alone = loading.load(self.folder) if self.devices.distributed else self.model
         config = self.folder.load_config()
         served.write(alone, config, metrics.as_dict(), self.folder.saved_model)
-        self.folder.write(self.folder.metrics, metrics.as_dict())
-        report.write_report(self.folder)
+        report.write_report(self.folder, metrics.as_dict())
+        self.folder.write(self.folder.metrics, metrics.as_dict())  # last: now all is there
         print(console.summary(metrics, self.folder))
         return metrics.as_dict()
 

@@ -7,7 +7,7 @@ import signal
 import sys
 import threading
 
-from tf_twostage.errors import InputError
+from tf_twostage.errors import InputError, in_one_line
 from tf_twostage.experiment.lock import HeldError
 from tf_twostage.experiment.plan import Plan
 from tf_twostage.quiet import plain_messages, quiet_import
@@ -85,6 +85,9 @@ def _run(plan: Plan, log: pathlib.Path | None) -> None:
         sys.exit(HELD)
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
+        sys.exit(1)
+    except OSError as error:
+        print(f"error: {in_one_line(error)}", file=sys.stderr)
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)

@@ -72,8 +72,12 @@ FID_FACTS = (
 )
 
 
-def write_report(folder: RunFolder) -> pathlib.Path:
+def write_report(folder: RunFolder, metrics: dict | None = None) -> pathlib.Path:
     """Writes the page of a run into its folder, from the files there as far as they exist.
+
+    Args:
+      folder: the run folder.
+      metrics: its numbers, where metrics.json does not hold them yet.
 
     Returns:
       The page's path. It is replaced whole.
@@ -81,12 +85,12 @@ def write_report(folder: RunFolder) -> pathlib.Path:
     Raises:
       OSError: the page cannot be written.
     """
-    files.replace_text(folder.report, _page(folder))
+    files.replace_text(folder.report, _page(folder, metrics or folder.read_metrics()))
     return folder.report
 
 
-def _page(folder: RunFolder) -> str:
-    config, metrics = folder.read_config(), folder.read_metrics()
+def _page(folder: RunFolder, metrics: dict) -> str:
+    config = folder.read_config()
     recipe = page.as_mapping(config.get("recipe"))
     parts = Parts.of(recipe)
     title = f"{parts.title} on {page.text(page.at(config, 'dataset.name'), folder.path.name)}"

@@ -1,13 +1,17 @@
 """What is done at the end of a step and of an epoch: the guard against divergence, the log."""
 
+import contextlib
 import math
 import pathlib
 import time
+from collections.abc import Iterator
 
 import keras
+import tensorflow as tf
 
-from tf_twostage import epoch_log
+from tf_twostage import epoch_log, files
 from tf_twostage.errors import InputError
+from tf_twostage.run_folder import RunFolder
 
 
 class DivergedError(InputError):
@@ -44,6 +48,17 @@ class DivergenceGuard(keras.callbacks.Callback):
                 )
 
 
+class FolderGuard(keras.callbacks.Callback):
+    """Stops when the run folder has gone, before anything of an epoch is written."""
+
+    def __init__(self, folder: RunFolder):
+        super().__init__()
+        self.folder = folder
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.folder.check_there()
+
+
 class EpochFacts(keras.callbacks.Callback):
     """Adds `learning_rate` and `seconds` of an epoch to its logs (and, on several workers, what
     the steps leave out of them)."""
@@ -58,6 +73,30 @@ class EpochFacts(keras.callbacks.Callback):
             logs.update((k, float(v)) for k, v in self.model.get_metrics_result().items())
         logs["learning_rate"] = self.rate
         logs["seconds"] = time.perf_counter() - self.start
+
+
+class Events(keras.callbacks.TensorBoard):
+    """TensorBoard's events, one set an epoch; what the disk refuses becomes one line."""
+
+    def on_train_begin(self, logs=None):
+        with self._writing():
+            super().on_train_begin(logs)
+
+    def on_epoch_end(self, epoch, logs=None):
+        with self._writing():
+            super().on_epoch_end(epoch, logs)
+
+    def on_train_end(self, logs=None):
+        with self._writing():
+            super().on_train_end(logs)
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
+        except tf.errors.OpError as error:
+            reason = error.message.partition("\n")[0].rpartition("; ")[2]
+            raise files.refused(self.log_dir, reason) from None
 
 
 class EpochLog(keras.callbacks.Callback):

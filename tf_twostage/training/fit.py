@@ -11,7 +11,7 @@ from tf_twostage import keras_settings, recipes
 from tf_twostage.data.batches import Batches
 from tf_twostage.run_folder import RunFolder
 from tf_twostage.training import device_loop, optimizers, stopping
-from tf_twostage.training.callbacks import DivergenceGuard, EpochFacts, EpochLog
+from tf_twostage.training.callbacks import DivergenceGuard, EpochFacts, EpochLog, Events
 from tf_twostage.training.checkpoint import Checkpoint
 from tf_twostage.training.devices import Devices
 from tf_twostage.training.loop import Loop, choose
@@ -59,7 +59,7 @@ def fit_stage(
     writing = [
         *callbacks,
         EpochLog(folder.log(data.stage), first_epoch),
-        keras.callbacks.TensorBoard(folder.tensorboard(data.stage), write_graph=False),
+        Events(folder.tensorboard(data.stage), write_graph=False),
         checkpoint,
     ]
     with contextlib.ExitStack() as stack:
