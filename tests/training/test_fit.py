@@ -38,12 +38,22 @@ def train(run, *callbacks, recipe=RECIPE, mean=MEAN):
     return model
 
 
-def test_a_users_keras_settings_do_not_change_training(tmp_path):
-    expected = weights(train(tmp_path / "ours"))
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """The folder of a run that nothing disturbed, and its weights."""
+    folder = tmp_path_factory.mktemp("whole")
+    return folder, weights(train(folder))
+
+
+def check_same(model, whole):
+    for found, expected in zip(weights(model), whole[1], strict=True):
+        np.testing.assert_array_equal(found, expected)
+
+
+def test_a_users_keras_settings_do_not_change_training(whole, tmp_path):
     with keras_settings.using("float16", "channels_first"):
-        found = weights(train(tmp_path / "users"))
-    for value, other in zip(found, expected, strict=True):
-        np.testing.assert_array_equal(value, other)
+        found = train(tmp_path / "users")
+    check_same(found, whole)
 
 
 def test_first_adam_step_has_tf1s_epsilon():
@@ -81,9 +91,8 @@ def test_rates_of_a_wae_at_their_drops():
         assert rates == pytest.approx(expected)
 
 
-def test_the_log_holds_every_epoch_and_its_own_rate(tmp_path):
-    train(tmp_path)
-    log = epoch_log.read_log(tmp_path / "stage2.csv")
+def test_the_log_holds_every_epoch_and_its_own_rate(whole):
+    log = epoch_log.read_log(whole[0] / "stage2.csv")
     assert log["epoch"] == [1, 2, 3, 4]
     assert log["learning_rate"] == pytest.approx([1e-3, 1e-3, 5e-4, 5e-4])
     assert {"loss", "kl", "reconstruction", "mse", "gamma", "active_dimensions", "seconds"} <= set(
@@ -91,7 +100,7 @@ def test_the_log_holds_every_epoch_and_its_own_rate(tmp_path):
     )
     decay = np.array(log["loss"]) - np.array(log["kl"]) - np.array(log["reconstruction"])
     assert np.all(decay > 0)  # the loss holds the weight decay too
-    assert list(tmp_path.glob("tensorboard/stage2/train/events*"))
+    assert list(whole[0].glob("tensorboard/stage2/train/events*"))
 
 
 def test_a_log_of_a_former_version_goes_on_with_what_it_lacks_unknown(tmp_path):
@@ -114,14 +123,11 @@ def test_a_log_of_a_former_version_goes_on_with_what_it_lacks_unknown(tmp_path):
         pytest.param((3, 4), marks=pytest.mark.slow),
     ],
 )
-def test_a_killed_run_ends_with_the_same_weights_bit_for_bit(tmp_path, at):
-    whole = train(tmp_path / "whole")
+def test_a_killed_run_ends_with_the_same_weights_bit_for_bit(whole, tmp_path, at):
     with pytest.raises(KeyboardInterrupt):
-        train(tmp_path / "killed", Stop(*at))
-    resumed = train(tmp_path / "killed")
-    for expected, actual in zip(weights(whole), weights(resumed), strict=True):
-        np.testing.assert_array_equal(expected, actual)
-    logs = [epoch_log.read_log(tmp_path / name / "stage2.csv") for name in ("whole", "killed")]
+        train(tmp_path, Stop(*at))
+    check_same(train(tmp_path), whole)
+    logs = [epoch_log.read_log(folder / "stage2.csv") for folder in (whole[0], tmp_path)]
     for log in logs:
         del log["seconds"]
     assert logs[0] == logs[1]
@@ -206,15 +212,15 @@ def stop_after(run, epoch):
     assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)
 
 
-def test_sigterm_ends_the_epoch_writes_a_checkpoint_and_says_so(tmp_path, monkeypatch, capfd):
+def test_sigterm_ends_the_epoch_writes_a_checkpoint_and_says_so(
+    whole, tmp_path, monkeypatch, capfd
+):
     monkeypatch.setattr(checkpoint, "SMALL", 0)
     monkeypatch.setattr(checkpoint, "SHARE_OF_TIME", 1e-9)  # no checkpoint is due for years
-    stop_after(tmp_path / "run", 3)
+    stop_after(tmp_path, 3)
     assert "stage 2: stopped after epoch 3" in capfd.readouterr().out
-    found = weights(train(tmp_path / "run"))
-    for value, expected in zip(found, weights(train(tmp_path / "whole")), strict=True):
-        np.testing.assert_array_equal(value, expected)
-    assert epoch_log.read_log(tmp_path / "run" / "stage2.csv")["epoch"] == [1, 2, 3, 4]
+    check_same(train(tmp_path), whole)
+    assert epoch_log.read_log(tmp_path / "stage2.csv")["epoch"] == [1, 2, 3, 4]
 
 
 def test_only_what_trains_is_asked_to_stop_and_only_once():
@@ -265,13 +271,10 @@ def test_the_checkpoint_before_a_damaged_one_is_used(stopped, tmp_path, capfd, h
         assert ("stage2.training.weights.h5 is damaged" in warned) is (epoch == 2), tenth
 
 
-def test_a_run_goes_on_from_the_checkpoint_before_a_damaged_one(stopped, tmp_path):
+def test_a_run_goes_on_from_the_checkpoint_before_a_damaged_one(whole, stopped, tmp_path):
     run = RunFolder(shutil.copytree(stopped[0].path, tmp_path / "run"))
     run.checkpoint(2).write_bytes(b"")
-    for value, expected in zip(
-        weights(train(run.path)), weights(train(tmp_path / "whole")), strict=True
-    ):
-        np.testing.assert_array_equal(value, expected)
+    check_same(train(run.path), whole)
 
 
 def test_two_damaged_checkpoints_are_one_clear_line(stopped, tmp_path):
