@@ -1,9 +1,12 @@
 """A user's own networks: what is taken, what is refused, and that they train and load like ours."""
 
+import dataclasses
+
 import numpy as np
 import own_networks
 import pytest
 
+import tf_twostage
 from tf_twostage import TwoStageVAE, recipes
 from tf_twostage.errors import InputError
 from tf_twostage.models import custom
@@ -60,6 +63,25 @@ def test_named_given_as_a_function_or_as_models_it_is_the_same_network(tmp_path)
         model.load_stage(folder, 1)
         np.testing.assert_array_equal(model.encode(images).mean, named.encode(images).mean)
     assert (named.encode(images).stddev > 0).all()
+
+
+def test_a_model_of_given_networks_loads_with_them(tmp_path):
+    network = own_networks.dense(recipe(), SHAPE)
+    model = TwoStageVAE(recipe(), SHAPE, network=network)
+    model.trained = {1}
+    model.save(tmp_path)
+    loaded = tf_twostage.load(tmp_path, network=own_networks.dense(recipe(), SHAPE))
+    images = np.random.default_rng(0).uniform(size=(3, *SHAPE))
+    np.testing.assert_array_equal(loaded.encode(images).mean, model.encode(images).mean)
+
+
+def test_a_gan_takes_no_networks(tmp_path):
+    chosen = recipes.get("suggested", "mnist", 1000, model="ns_gan")
+    RunFolder(tmp_path).open(
+        {"recipe": dataclasses.asdict(chosen), "dataset": {"image_shape": [8, 8, 1]}, "seed": 0}
+    )
+    with pytest.raises(InputError, match="holds a ns_gan, which takes no network"):
+        tf_twostage.load(tmp_path, network=own_networks.dense)
 
 
 def test_both_stages_of_ones_own_sample(tmp_path):

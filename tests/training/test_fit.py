@@ -7,6 +7,7 @@ import pathlib
 import shutil
 import signal
 import types
+from unittest import mock
 
 import keras
 import numpy as np
@@ -206,7 +207,7 @@ class AskToStop(keras.callbacks.Callback):
 
 
 def stop_after(run, epoch):
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(KeyboardInterrupt), mock.patch.object(stopping, "GRACE", 1e6):
         train(run, AskToStop(epoch))
     assert not stopping.asked()
     assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)
