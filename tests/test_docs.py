@@ -1,13 +1,19 @@
 """What the documentation names exists, and its map leaves no module out."""
 
+import math
 import pathlib
 import re
 
+import doc_blocks
 import pytest
+from doc_blocks import block
+
+from tf_twostage.experiment import console
+from tf_twostage.metrics import Distances, Encoding, Metrics, NearDuplicates, Scores
+from tf_twostage.run_folder import RunFolder
 
 ROOT = pathlib.Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", *ROOT.glob("docs/*.md"), ROOT / "fid/README.md"]
-PAGES.append(ROOT / "results/README.md")
+PAGES = [ROOT / page for page in doc_blocks.PAGES]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
@@ -46,3 +52,36 @@ def test_map_names_every_module():
     package = ROOT / "tf_twostage"
     modules = {path.relative_to(package).as_posix() for path in package.rglob("*.py")}
     assert mapped() == {name for name in modules if not name.endswith("__init__.py")}
+
+
+def test_the_map_shows_what_is_there():
+    code = block("docs/architecture.md", "", "run_experiments.py").code
+    shown = re.findall(r"^[ └─]*([\w./]+/(?=,? )|[\w./]+\.py)|(?<=, )([\w./]+/)", code, re.M)
+    assert len(shown) > 10
+    assert [name for pair in shown for name in pair if name and not (ROOT / name).exists()] == []
+
+
+def test_the_first_command_ends_as_the_readme_shows():
+    metrics = Metrics(
+        Scores(
+            stages=(1, 2),
+            latent_dim=10,
+            log_sd_x=math.log(1.07e-3) / 2,
+            encoding=Encoding(5, 5, (0.5,), 0.0, None),
+            sliced_wasserstein=Distances(0.0296, 0.0183, 0.0094, 2000),
+            near_duplicates=NearDuplicates(0.0, 0.004, 0.013, 2000),
+        ),
+        None, {}, {},
+    )  # fmt: skip
+    folder = RunFolder(pathlib.Path("runs/manifold/quick-infogan-learned/trial_000"))
+    shown = block("README.md", "", "gamma (decoder variance)").code
+    assert console.summary(metrics, folder).strip() == shown.strip()
+
+
+def test_the_paper_is_cited_alike():
+    bibtex = block("README.md", "bibtex", "dai2019diagnosing").code.replace("{VAE}", "VAE")
+    title, authors, venue, year = re.findall(r"= \{(.*)\}", bibtex)
+    citation = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    names = (re.split(", ", author) for author in authors.split(" and "))
+    wanted = [part for name in names for part in name] + [title, venue, year]
+    assert [part for part in wanted if part not in citation] == []

@@ -102,7 +102,7 @@ def test_the_client_of_the_page(tmp_path, monkeypatch):
     model, found = varied_models.build("infogan"), {}
     export_keras(model, tmp_path / "models/demo/keras")
     monkeypatch.chdir(tmp_path)
-    exec(block("without_server.md", "python", "load_model"), found)
+    exec(block("docs/without_server.md", "python", "load_model").code, found)
     close(
         found["images"],
         model.decode(model.latents_from(found["u"].numpy(), found["noise"].numpy())),

@@ -65,7 +65,7 @@ def test_the_client_of_the_page(tmp_path, monkeypatch):
     model, found = varied_models.build("infogan"), {}
     export_onnx(model, tmp_path / "models/demo/onnx")
     monkeypatch.chdir(tmp_path)
-    exec(block("without_server.md", "python", "onnxruntime"), found)
+    exec(block("docs/without_server.md", "python", "onnxruntime").code, found)
     close(found["images"], model.decode(model.latents_from(*found["draws"].values())))
 
 

@@ -18,7 +18,6 @@ from tf_twostage import recipes
 from tf_twostage.models import export
 from tf_twostage.models.two_stage import TwoStageVAE
 
-PAGE = "tensorflow_serving.md"
 SHAPE, KAPPA = (16, 16, 1), 10  # the built-in images', which the page's requests are for
 RNG = np.random.default_rng(0)
 IMAGES = RNG.uniform(size=(2, 3, *SHAPE)).astype("float32")
@@ -149,7 +148,7 @@ def test_the_server_is_told_what_was_wrong(served, expected, name, change, messa
 
 @pytest.mark.skipif(not shutil.which("curl"), reason="needs curl")
 def test_the_curl_commands_of_the_page(served, tmp_path):
-    commands = block(PAGE, "sh", "curl")
+    commands = block("docs/tensorflow_serving.md", "sh", "curl").code
     assert set(re.findall(r'"signature_name": "(\w+)"', commands)) == set(INPUTS) - {
         "serving_default"
     }
@@ -166,7 +165,7 @@ def test_the_curl_commands_of_the_page(served, tmp_path):
 
 def test_the_python_client_of_the_page(served, capsys):
     pytest.importorskip("tensorflow_serving", reason="needs the extra test-serving")
-    client = block(PAGE, "python", "PredictionServiceStub")
+    client = block("docs/tensorflow_serving.md", "python", "PredictionServiceStub").code
     names = set(re.findall(r'predict\("(\w+)"', client))
     assert names == set(INPUTS) - {"serving_default"}
     with serving.grpc_server(served) as port:
