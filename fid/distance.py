@@ -28,7 +28,8 @@ class Result:
         comparable_with_table1: whether both sides are known to come from TTUR's graph, at 2048
             dims. Table 1 was measured with 10,000 images on either side, under the protocol
             `table1`.
-        n_real, n_generated: images on either side; None where a file does not say.
+        n_real: real images; None where a file does not say.
+        n_generated: generated images, likewise.
     """
 
     value: float

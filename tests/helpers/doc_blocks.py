@@ -5,8 +5,11 @@ import re
 from typing import NamedTuple
 
 ROOT = pathlib.Path(__file__).parents[2]
-PAGES = ["README.md", *sorted(f"docs/{path.name}" for path in ROOT.glob("docs/*.md"))]
-PAGES += ["fid/README.md", "results/README.md", "CONTRIBUTING.md"]
+PAGES = sorted(
+    path.relative_to(ROOT).as_posix()
+    for pattern in ("*.md", "docs/*.md", "*/README.md")
+    for path in ROOT.glob(pattern)
+)
 
 _BLOCK = re.compile(r"^```([^\n]*)\n(.*?)^```", re.S | re.M)
 _COMMAND = re.compile(r"`((?:python|pip|pytest|twostage-vae|ttur-fid) [^`]+)`")

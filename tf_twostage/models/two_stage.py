@@ -29,7 +29,8 @@ class TwoStageVAE(LatentModel):
         `custom_networks.first_stage` and `second_stage`. By default those that the recipe names.
 
     Attributes:
-      stage1, stage2: `GaussianVAE`s, built.
+      stage1: a `GaussianVAE` of images, built.
+      stage2: a `GaussianVAE` of the latents z, built.
       trained: the set of stages whose weights come from training.
     """
 
