@@ -34,6 +34,7 @@ OWN = [block for block in BLOCKS if block not in NAMED]
 SHELL = [block for block in OWN if block.language == "sh"]
 COMMANDS = [*SHELL, *(command for page in PAGES for command in commands(page))]
 PYTHON = [block for block in OWN if block.language == "python"]
+SMALL = {"network": "own_networks:dense", "stage2_width": 8}
 WITH_RUNS = re.compile("--report|--export|--compare|saved_model_cli")
 
 
@@ -103,8 +104,8 @@ def work(request, folder, monkeypatch):
     (folder / "my_package").mkdir(exist_ok=True)
     (folder / "my_package" / "nets.py").write_text(nets)
     monkeypatch.syspath_prepend(folder)
-    least = {"batch_size": 5, "latent_dim": 2, "stage2_width": 8, "epochs_scale": 1e-9}
     if request.param == "whole":
+        least = SMALL | {"batch_size": 5, "latent_dim": 2, "epochs_scale": 1e-9}
         monkeypatch.setattr(library, "fit", functools.partial(library.fit, **least))
         return
     fit = mock.create_autospec(library.fit, side_effect=untrained)
@@ -139,10 +140,10 @@ def test_python_runs(page, folder, monkeypatch):
 def finished(folder, tmp_path_factory):
     """The same folder with finished runs in it."""
     root = tmp_path_factory.mktemp("finished")
-    least = {"network": "own_networks:dense", "stage2_width": 8, "epochs_scale": 1e-9}
-    sweep.run(Options(output_dir=str(root), overrides=least, jit_compile=False))
+    least = {"epochs_scale": 1e-9, "jit_compile": False}
+    sweep.run(Options(output_dir=str(root), overrides=SMALL, **least))
     (config,) = root.rglob("config.json")
-    for run in (doc_files.RUN, doc_files.OTHER_RUN):
+    for run in (doc_files.RUN, *doc_files.OTHER_RUNS):
         shutil.copytree(config.parent, folder / run, dirs_exist_ok=True)
     return folder
 
@@ -150,6 +151,8 @@ def finished(folder, tmp_path_factory):
 @pytest.mark.slow
 @pytest.mark.parametrize("block", [b for b in SHELL if WITH_RUNS.search(b.code)], ids=str)
 def test_what_is_done_with_finished_runs(block, finished):
+    if "onnx" in block.code:
+        pytest.importorskip("tf2onnx", reason="needs the extra onnx")
     programs = pathlib.Path(sys.executable).parent
     path = f"{programs}{os.pathsep}{os.environ['PATH']}"
     modules = f"{ROOT}{os.pathsep}{ROOT / 'tests' / 'helpers'}"

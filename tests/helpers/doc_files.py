@@ -17,7 +17,7 @@ from tf_twostage.models.two_stage import TwoStageVAE
 from tf_twostage.reporting import model_card
 
 RUN = "runs/manifold/quick-infogan-learned/trial_000"
-OTHER_RUN = "runs/fashion_mnist/paper-infogan-learned/trial_000"
+OTHER_RUNS = [f"runs/fashion_mnist/paper-infogan-{kind}/trial_000" for kind in ("learned", "fixed")]
 _IMAGES = 120  # a batch of the recipe `paper` and some more
 
 
@@ -32,7 +32,8 @@ def write(folder: pathlib.Path) -> None:
     np.savez(folder / "images.npz", images=images, photos=images)
     _write_celeba(folder / "FOLDER")
     (folder / "graph.pb").write_bytes(SmallInception().graph_def().SerializeToString())
-    (folder / OTHER_RUN).mkdir(parents=True)
+    for run in OTHER_RUNS:
+        (folder / run).mkdir(parents=True)
 
 
 def write_run(path: pathlib.Path) -> None:
