@@ -19,13 +19,19 @@ class DivergedError(InputError):
 
 
 class DivergenceGuard(keras.callbacks.Callback):
-    """Stops when a term of the loss is not finite, before anything of it is saved."""
+    """Stops when a term of the loss is not finite, before anything of it is saved.
+
+    Args:
+      stage: 1 or 2.
+      remedy: what the user may try then.
+    """
 
     EVERY = 20  # steps between looks: each one waits for the device
 
-    def __init__(self, stage: int):
+    def __init__(self, stage: int, remedy: str = "a lower --learning_rate"):
         super().__init__()
         self.stage = stage
+        self.remedy = remedy
 
     def on_epoch_begin(self, epoch, logs=None):
         self.next_look = 0
@@ -44,7 +50,7 @@ class DivergenceGuard(keras.callbacks.Callback):
             if not math.isfinite(value):
                 raise DivergedError(
                     f"stage {self.stage} diverged by {when}: the {metric.name} term is {value}. "
-                    "The last good checkpoint is kept; try a lower --learning_rate"
+                    f"The last good checkpoint is kept; try {self.remedy}"
                 )
 
 

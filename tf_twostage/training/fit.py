@@ -75,7 +75,7 @@ def fit_stage(
             shuffle=False,
             verbose=_verbosity() if devices.is_chief else 0,
             callbacks=[
-                DivergenceGuard(data.stage),
+                DivergenceGuard(data.stage, remedy(recipe, data.stage)),
                 EpochFacts(),
                 *(writing if devices.is_chief else ()),
             ],
@@ -104,6 +104,13 @@ def stream(data: Batches, devices: Devices, loop: Loop, first_epoch: int = 0) ->
     if loop.on_device:
         return device_loop.calls(data, loop.steps, first_epoch)
     return devices.share(data.stream(first_epoch, devices.part))
+
+
+def remedy(recipe: recipes.Recipe, stage: int) -> str:
+    """What helps where a stage diverges."""
+    unbounded = recipe.network in ("resnet", "wae") and not getattr(recipe, "bounded_sd", True)
+    bound = "--bounded_sd, or " if stage == 1 and unbounded else ""
+    return f"{bound}a lower --learning_rate"
 
 
 def _verbosity() -> int:
