@@ -211,6 +211,24 @@ def test_an_interrupt_inside_a_callback_is_not_lost():
     assert (done.stdout, done.stderr) == ("stopped\n", "")
 
 
+def test_a_signal_while_python_ends_does_not_change_the_exit_code():
+    code = (
+        "import os, signal, sys\n"
+        "from tf_twostage.experiment import trial_process\n"
+        "class Thing:\n"
+        "    def __del__(self, kill=os.kill, process=os.getpid(), numbers=(15, 2, 14)):\n"
+        "        for number in numbers: kill(process, number)\n"
+        "trial_process.stop_on_sigterm()\n"
+        "sys.thing = Thing()\n"
+        "try:\n"
+        "    sys.exit(3)\n"
+        "finally:\n"
+        "    trial_process.ignore_signals()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    assert (done.returncode, done.stderr) == (3, "")
+
+
 def test_a_trial_that_another_process_holds_is_not_touched(options):
     chosen = dataclasses.replace(options, fid="off")
     (one,) = plans(chosen)

@@ -244,4 +244,7 @@ def console_script() -> None:
     sys.modules["__main__"].__doc__ = __doc__
     for flag in FLAGS.flags_by_module_dict()[__name__]:
         FLAGS.register_key_flag_for_module(sys.argv[0], flag)
-    app.run(main)
+    try:
+        app.run(main)
+    finally:
+        trial_process.ignore_signals()

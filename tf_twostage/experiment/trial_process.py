@@ -50,6 +50,16 @@ def stop_on_sigterm() -> None:
     sys.unraisablehook = _repeat_a_lost_interrupt
 
 
+def ignore_signals() -> None:
+    """For the end of a process: its exit code is decided, and no signal may change it.
+
+    While Python ends it would drop an interrupt, and die of the alarm that is to repeat it.
+    """
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGALRM):
+        signal.signal(number, signal.SIG_IGN)
+    signal.setitimer(signal.ITIMER_REAL, 0)
+
+
 def _terminate(number, frame) -> None:
     if stopping.ask():
         os.write(2, f"\nstopping after this epoch, in {stopping.GRACE:.0f} s at most\n".encode())
@@ -91,6 +101,8 @@ def _run(plan: Plan, log: pathlib.Path | None) -> None:
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
+    finally:
+        ignore_signals()
 
 
 def _end_with_parent() -> None:
