@@ -10,7 +10,7 @@ import pytest
 from loading import as_set, describe, load, message, outline, pictures
 from PIL import Image
 
-from tf_twostage.data import storage
+from tf_twostage.data import shard_readers, storage
 
 pyarrow = pytest.importorskip("pyarrow", reason="needs the extra parquet")
 parquet = pytest.importorskip("pyarrow.parquet", reason="needs the extra parquet")
@@ -110,6 +110,7 @@ def test_names_tell_the_splits(tmp_path, kind, train, test):
     data = load(tmp_path)
     np.testing.assert_array_equal(data.train, IMAGES[:20])
     np.testing.assert_array_equal(data.test, IMAGES[20:24])
+    assert data.source.endswith("by the names of files; files of other splits, left out: 1")
     assert outline(tmp_path)[:3] == ((8, 6, 3), 20, 4)
 
 
@@ -205,6 +206,17 @@ def test_other_bad_input_is_one_line(tmp_path):
     write(tmp_path / "empty" / "train.tar", IMAGES)
     write(tmp_path / "empty" / "test.tar", [])
     assert "30 training and 0 held-out images" in message(outline, tmp_path / "empty")
+
+
+@pytest.mark.parametrize(
+    ("images", "reason"),
+    [(IMAGES, "30 images, 36 were announced"), ([], "the first image of .* is not in the file")],
+)
+def test_a_count_that_is_wrong_is_one_line(tmp_path, monkeypatch, images, reason):
+    path = write(tmp_path / "train.tar", images)
+    write(tmp_path / "test.tar", IMAGES)
+    monkeypatch.setattr(shard_readers, "count", lambda path: 36)
+    assert re.search(reason, message(load, path.parent))
 
 
 def test_missing_pyarrow_is_one_line(tmp_path, monkeypatch):

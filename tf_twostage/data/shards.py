@@ -76,13 +76,13 @@ class Shards:
 
     def _listed(self) -> tuple[Files, int, int]:
         """The files of both splits (of the first alone, where none is held out), and the counts."""
-        named = collections.defaultdict(list)
-        for path in shard_readers.find(self.path):
+        paths, named = shard_readers.find(self.path), collections.defaultdict(list)
+        for path in paths:
             word = _SPLIT.search(path.relative_to(self.path).as_posix().lower())
-            named[word and word[1]].append(path)
+            named[word[1] if word else ""].append(path)
         held = next((word for word in HELD_OUT if word in named), None)
         by_name = TRAIN in named and held
-        parts = (named[TRAIN], named[held]) if by_name else (sorted(sum(named.values(), [])), [])
+        parts = (named[TRAIN], named[held]) if by_name else (paths, [])
         train, test = (sum(map(shard_readers.count, part)) for part in parts)
         if not by_name and train > 1:
             train, test = train - held_out.count(train), held_out.count(train)
@@ -90,11 +90,14 @@ class Shards:
         text = f"{train:,} training and {test:,} held-out images, {how}"
         if not train or not test:
             raise InputError(f"{shown(self.path)} has {text}: at least one of each is needed")
-        return Files(self.path, *parts, text, ""), train, test
+        others = len(paths) - sum(map(len, parts))
+        left_out = f"files of other splits, left out: {others:,}" if others else ""
+        return Files(self.path, *parts, text, left_out), train, test
 
     def _shape(self, files: Files) -> tuple[int, int, int]:
         """(H, W, C) of what comes out."""
-        return self._pixels(next(_encoded(files.train))).shape
+        none = _Encoded(None, f"the first image of {shown(self.path)}")
+        return self._pixels(next(_encoded(files.train), none)).shape
 
     def _decoded(self, image: _Encoded, shape: tuple[int, int, int]) -> np.ndarray:
         """The pixels, uint8 [H, W, C], or [H, W, 1] of a grey image."""
