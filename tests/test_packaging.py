@@ -19,7 +19,11 @@ DISTRIBUTIONS = {
     "tensorflow_datasets": "tensorflow-datasets",
 }
 
-EXTRAS = {"serve": "tf_twostage/serving/*.py", "onnx": "tf_twostage/models/export_onnx.py"}
+EXTRAS = {
+    "serve": "tf_twostage/serving/*.py",
+    "onnx": "tf_twostage/models/export_onnx.py",
+    "parquet": "tf_twostage/data/shard_readers.py",
+}
 NOT_IMPORTED = {"python-multipart", "onnxruntime"}  # by Starlette; by whoever runs what was written
 
 

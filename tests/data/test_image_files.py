@@ -97,14 +97,14 @@ def test_bytes_are_read_as_files_are(sound, tmp_path):
     for name, reason in image_cases.write_refused(tmp_path).items():
         if (path := tmp_path / name).exists():
             text = message(image_files.decode, path.read_bytes(), "RGB", 10**9)
-            assert text.startswith("the uploaded image")
+            assert text.startswith("the image")
             assert reason in text
 
 
 def test_bytes_with_many_pixels_are_refused_undecoded():
     content = image_cases.png(3000, 2000, 8, 0, rows=0)
     text = message(image_files.decode, content, "L", 5_999_999)
-    assert text == "the uploaded image is 3000x2000 pixels: shrink it to 5,999,999 pixels or fewer"
+    assert text == "the image is 3000x2000 pixels: shrink it to 5,999,999 pixels or fewer"
 
 
 def test_bytes_of_other_formats_are_no_image(tmp_path):

@@ -52,14 +52,16 @@ def test_unknown_name_lists_the_known_ones(call, tmp_path):
     for name in ("manifold", "mnist", "fashion_mnist", "cifar10", "celeba"):
         assert name in text
     (tmp_path / "notes.txt").write_text("x")
-    assert "neither a folder nor an .npz" in message(call, tmp_path / "notes.txt")
+    assert "a file of no known kind" in message(call, tmp_path / "notes.txt")
     assert "no such file" in message(call, tmp_path / "gone.npz")
     assert "unknown data set ''" in message(call, "")
 
 
 def test_a_size_for_images_of_one_size_is_refused():
     text = message(sources.find, "mnist", image_size=32)
-    assert text.startswith("--image_size is for folders of images and tfds: sets; mnist has")
+    assert text.startswith(
+        "--image_size is for folders of images, shards and tfds: sets; mnist has one"
+    )
 
 
 def test_sources_survive_a_spawned_process(tmp_path):

@@ -2,13 +2,17 @@
 
 import json
 import pathlib
+import tarfile
 import zipfile
+from collections.abc import Iterable
 
 import numpy as np
 import own_networks
+import pyarrow
 from doc_blocks import ROOT
 from fid_graph import SmallInception
 from loading import pictures, write_pngs
+from pyarrow import parquet
 
 from tf_twostage import recipes
 from tf_twostage.data import manifold
@@ -30,6 +34,7 @@ def write(folder: pathlib.Path) -> None:
     write_pngs(folder, images[:1], "photo.png")
     (folder / "photo.png").rename(folder / "photo.jpg")  # readers look at what is inside
     np.savez(folder / "images.npz", images=images, photos=images)
+    _write_shards(folder, (folder / "path" / "to" / "images").iterdir())
     _write_celeba(folder / "FOLDER")
     (folder / "graph.pb").write_bytes(SmallInception().graph_def().SerializeToString())
     for run in OTHER_RUNS:
@@ -56,3 +61,14 @@ def _write_celeba(folder: pathlib.Path) -> None:
             archive.writestr(f"img_align_celeba/{name}", b"")
     parts = (f"{name} {0 if i < 100 else 2}\n" for i, name in enumerate(names))
     (folder / "list_eval_partition.txt").write_text("".join(parts))
+
+
+def _write_shards(folder: pathlib.Path, images: Iterable[pathlib.Path]) -> None:
+    """`images.parquet`, and a folder with a tar."""
+    contents = [path.read_bytes() for path in sorted(images)]
+    parquet.write_table(
+        pyarrow.table({"image": pyarrow.array(contents)}), folder / "images.parquet"
+    )
+    (folder / "path" / "to" / "shards").mkdir()
+    with tarfile.open(folder / "path" / "to" / "shards" / "000000.tar", "w") as archive:
+        archive.add(folder / "path" / "to" / "images", "")

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from tf_twostage.data.storage import Array
+from tf_twostage.errors import InputError
 
 _THREADS = min(8, os.cpu_count() or 1)
 _AHEAD = 4 * _THREADS  # images under way: bounds what is decoded or read and not yet stored
@@ -23,17 +24,17 @@ def decode_all(
     """Fills `out`, uint8 [N, H, W, C], with `decode(item)` of N items, in their order.
 
     Decodes in threads (Pillow frees the interpreter's lock) and shows progress on stderr.
-    An error that `decode` raises comes through; fewer or more than N items are a ValueError.
+    An error that `decode` raises comes through; fewer or more than N items are an InputError.
     """
     done, progress = 0, Progress(label, len(out))
     for image in _map_ahead(decode, items):
         if done == len(out):
-            raise ValueError(f"{label}: more than {len(out):,} images")
+            raise InputError(f"{label}: more images than the {len(out):,} announced: write it anew")
         out[done] = image
         done += 1
         progress.show(done)
     if done != len(out):
-        raise ValueError(f"{label}: {done:,} images, expected {len(out):,}")
+        raise InputError(f"{label}: {done:,} images, {len(out):,} were announced: write it anew")
     return out
 
 

@@ -69,7 +69,7 @@ class Folder:
         return Splits(*arrays, str(files), content_hash(*arrays))
 
 
-class _Files(NamedTuple):
+class Files(NamedTuple):
     """A folder's images to train on and to hold out, each in the order of their paths."""
 
     root: pathlib.Path
@@ -92,7 +92,7 @@ class _Files(NamedTuple):
         return f"{shown(self.root)}: {self.split}{left_out}"
 
 
-def _listed(root: pathlib.Path) -> _Files:
+def _listed(root: pathlib.Path) -> Files:
     found = image_files.find(root)
     names = {path.name.lower(): path.name for path in root.iterdir() if path.is_dir()}
     held = next((names[name] for name in HELD_OUT if name in names), None)
@@ -101,7 +101,7 @@ def _listed(root: pathlib.Path) -> _Files:
     return _by_hash(root, found)
 
 
-def _by_subfolders(root: pathlib.Path, found: image_files.Found, train: str, test: str) -> _Files:
+def _by_subfolders(root: pathlib.Path, found: image_files.Found, train: str, test: str) -> Files:
     splits = [
         [path for path in found.files if path.relative_to(root).parts[0] == name]
         for name in (train, test)
@@ -114,10 +114,10 @@ def _by_subfolders(root: pathlib.Path, found: image_files.Found, train: str, tes
     outside = len(found.files) - sum(counts)
     images = f"{outside:,} images outside {train}/ and {test}/ left out" if outside else ""
     others = image_files.left_out_in_words(found.left_out)
-    return _Files(root, *splits, text, "; ".join(filter(None, (images, others))))
+    return Files(root, *splits, text, "; ".join(filter(None, (images, others))))
 
 
-def _by_hash(root: pathlib.Path, found: image_files.Found) -> _Files:
+def _by_hash(root: pathlib.Path, found: image_files.Found) -> Files:
     files = found.files
     others = image_files.left_out_in_words(found.left_out)
     if len(files) < 2:
@@ -126,7 +126,7 @@ def _by_hash(root: pathlib.Path, found: image_files.Found) -> _Files:
     mask = held_out.choose(os.fsencode(path.relative_to(root).as_posix()) for path in files)
     splits = [[files[i] for i in np.flatnonzero(chosen)] for chosen in (~mask, mask)]
     text = f"{held_out.in_words(len(files))}, chosen by a hash of their paths"
-    return _Files(root, *splits, text, others)
+    return Files(root, *splits, text, others)
 
 
 def _common_shape(files: list[pathlib.Path], image_size: int | None) -> tuple[int, int, int]:

@@ -49,7 +49,7 @@ def find(root: Path) -> Found:
     InputError for a folder that can't be listed.
     """
     files, left_out = {}, Counter()
-    for path in _visible_files(root):
+    for path in visible_files(root):
         if path.suffix.lower() in SUFFIXES:
             files.setdefault(os.path.realpath(path), path)
         else:
@@ -57,7 +57,7 @@ def find(root: Path) -> Found:
     return Found(sorted(files.values(), key=lambda path: path.as_posix()), left_out)
 
 
-def _visible_files(root: Path) -> list[Path]:
+def visible_files(root: Path) -> list[Path]:
     """Every file below a folder that is not hidden; each real folder is visited once."""
     seen, found = set(), []
     for folder, subfolders, names in os.walk(root, onerror=_refuse, followlinks=True):
@@ -90,7 +90,7 @@ def header(path: Path) -> Header:
     Raises InputError as `read`, but for damage among the pixels.
     """
     with _opened(path) as image:
-        grey = image.mode in _GREY_MODES or _has_grey_palette(image)
+        grey = _is_grey(image)
         turned = _may_be_turned(image, path) and image.getexif().get(_ORIENTATION, 1) in range(5, 9)
         if not turned:
             return Header(image.size, grey)
@@ -110,12 +110,12 @@ def read(path: Path, mode: str) -> np.ndarray:
         return _pixels(image, mode)
 
 
-def decode(content: bytes, mode: str, most_pixels: int) -> np.ndarray:
+def decode(content: bytes, mode: str | None, most_pixels: int) -> np.ndarray:
     """`read` of what is in a file, from somebody who need not be trusted.
 
     Args:
       content: the bytes of a file of one of the `FORMATS`.
-      mode: as in `read`.
+      mode: as in `read`; None: "L" for an image that is stored as grey, else "RGB".
       most_pixels: how many the image may have; a small file can hold very many.
 
     Raises:
@@ -127,7 +127,7 @@ def decode(content: bytes, mode: str, most_pixels: int) -> np.ndarray:
                 f"{_name(content)} is {image.width}x{image.height} pixels: "
                 f"shrink it to {most_pixels:,} pixels or fewer"
             )
-        return _pixels(image, mode)
+        return _pixels(image, mode or ("L" if _is_grey(image) else "RGB"))
 
 
 def _pixels(image: Any, mode: str) -> np.ndarray:
@@ -159,7 +159,7 @@ def _opened(source: Source) -> Iterator[Any]:
 
 def _name(source: Source) -> str:
     """How a message calls an image."""
-    return "the uploaded image" if isinstance(source, bytes) else shown(source)
+    return "the image" if isinstance(source, bytes) else shown(source)
 
 
 def _stream(source: Source) -> BinaryIO:
@@ -187,9 +187,10 @@ def _may_be_turned(image: Any, path: Path) -> bool:
     return head[4:] in _PNG_NOTES
 
 
-def _has_grey_palette(image: Any) -> bool:
+def _is_grey(image: Any) -> bool:
+    """Whether it is stored as grey."""
     if image.mode != "P":
-        return False
+        return image.mode in _GREY_MODES
     colours = np.reshape(image.getpalette("RGB"), (-1, 3))
     return bool((colours == colours[:, :1]).all())
 

@@ -1,14 +1,15 @@
-"""Name -> source: the built-in manifold, TensorFlow Datasets, CelebA's files, a folder, an .npz."""
+"""Name -> source: the built-in manifold, TensorFlow Datasets, CelebA's files, a folder, a file."""
 
 import os
 import pathlib
 from typing import Protocol
 
-from tf_twostage.data import npz_images
+from tf_twostage.data import npz_images, shard_readers
 from tf_twostage.data.celeba import CelebAFromFiles, CelebAFromTfds
 from tf_twostage.data.folders import Folder
 from tf_twostage.data.manifold import Manifold
 from tf_twostage.data.run_names import NAMES
+from tf_twostage.data.shards import Shards
 from tf_twostage.data.splits import Outline, Splits
 from tf_twostage.data.storage import Storage
 from tf_twostage.data.tfds_images import TfdsImages
@@ -55,11 +56,12 @@ def find(
 
     Args:
       name: one of NAMES, "tfds:" and the name of a prepared set of TensorFlow Datasets, or the
-        path of a folder of images or of an .npz file, with ":" and a key where one array is meant.
+        path of a folder of images or shards, of a shard (.parquet, .arrow, .tar), or of an .npz
+        file, with ":" and a key where one array is meant.
       data_dir: where TensorFlow Datasets keeps its sets; its own default if None.
       celeba_dir: CelebA's files instead of TFDS': img_align_celeba/ or its zip, or their parent.
-      image_size: of a folder or a "tfds:" set, the middle square of each image is resized to
-        image_size x image_size; None: as they are.
+      image_size: of folders, shards and "tfds:" sets, the middle square of each image is resized
+        to image_size x image_size; None: as they are.
       cache_dir: where cropped CelebA is kept; ~/.cache/tf_twostage if None.
 
     Raises:
@@ -72,7 +74,9 @@ def find(
     if name.startswith(PREFIX):
         return TfdsNamed(name.removeprefix(PREFIX), data_dir, image_size)
     if name and name not in NAMES and os.path.isdir(path):
-        return Folder(path, image_size)
+        return Shards(path, image_size) if shard_readers.fill(path) else Folder(path, image_size)
+    if path.suffix.lower() in shard_readers.SUFFIXES and os.path.isfile(path):
+        return Shards(path, image_size)
     if name in NAMES:
         source = _known(name, data_dir, celeba_dir, cache_dir)
     elif path.suffix == ".npz" and os.path.isfile(path):
@@ -81,7 +85,8 @@ def find(
         raise InputError(_unknown(name, path))
     if image_size is not None:
         raise InputError(
-            f"--image_size is for folders of images and tfds: sets; {name} has a size of its own"
+            "--image_size is for folders of images, shards and tfds: sets; "
+            f"{name} has one of its own"
         )
     return source
 
@@ -104,8 +109,8 @@ def _known(
 
 def _unknown(name: str, path: pathlib.Path) -> str:
     isfile = os.path.isfile(path)
-    what = "neither a folder nor an .npz file" if isfile else "no such file or folder"
+    what = "a file of no known kind" if isfile else "no such file or folder"
     return (
         f"unknown data set {name!r} ({what}): use {', '.join(NAMES)}, tfds:NAME, "
-        "or the path of a folder of images or of an .npz file"
+        "or the path of a folder of images, or of an .npz, .parquet, .arrow or .tar file"
     )

@@ -32,8 +32,9 @@ flags.DEFINE_string(
     "dataset",
     "manifold",
     "manifold | mnist | fashion_mnist | cifar10 | celeba | a folder of images | an .npz of uint8 "
-    "[N, H, W, C], or file.npz:KEY for one of its arrays | tfds:NAME, prepared by TensorFlow "
-    "Datasets; several with commas between them; all: the paper's four.",
+    "[N, H, W, C], or file.npz:KEY for one of its arrays | a .parquet, .arrow or .tar of images, "
+    "or a folder of them | tfds:NAME, prepared by TensorFlow Datasets; several with commas "
+    "between them; all: the paper's four.",
 )
 flags.DEFINE_list(
     "model",
@@ -74,7 +75,8 @@ flags.DEFINE_string("celeba_dir", None, "CelebA's own files, in place of TensorF
 flags.DEFINE_integer(
     "image_size",
     None,
-    "Resize the middle square of each image to this many pixels a side (folders and tfds:NAME).",
+    "Resize the middle square of each image to this many pixels a side (folders, shards, "
+    "tfds:NAME).",
     lower_bound=1,
 )
 flags.DEFINE_float(

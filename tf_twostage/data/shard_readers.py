@@ -1,0 +1,98 @@
+"""The encoded images of a Parquet, an Arrow or a tar file."""
+
+import contextlib
+import pathlib
+import tarfile
+from collections.abc import Iterator
+from typing import Any
+
+from tf_twostage.data import image_files
+from tf_twostage.errors import InputError
+from tf_twostage.files import shown
+
+SUFFIXES = (".parquet", ".arrow", ".tar")
+_COLUMNS = ("image", "img", "jpg", "jpeg", "png", "webp")  # the first that a table has
+_ROWS = 64  # of a Parquet file that are read at once
+
+
+def find(path: pathlib.Path) -> list[pathlib.Path]:
+    """The file itself, or all such files below a folder, in the order of their paths."""
+    below = image_files.visible_files(path) if path.is_dir() else [path]
+    return sorted(found for found in below if found.suffix.lower() in SUFFIXES)
+
+
+def fill(folder: pathlib.Path) -> bool:
+    """Whether a folder has such files, and no image files."""
+    return bool(find(folder)) and not image_files.find(folder).files
+
+
+def count(path: pathlib.Path) -> int:
+    """How many images a file holds; decodes none."""
+    with _readable(path):
+        if path.suffix.lower() == ".tar":
+            with tarfile.open(path, "r:") as archive:
+                return sum(1 for _ in _members(archive))
+        if path.suffix.lower() == ".parquet":
+            return _pyarrow().parquet.read_metadata(path).num_rows
+        return sum(batch.num_rows for batch in _batches(path))
+
+
+def images(path: pathlib.Path) -> Iterator[bytes | None]:
+    """The encoded images of a file, in their order; None for one that lies elsewhere."""
+    with _readable(path):
+        if path.suffix.lower() == ".tar":
+            with tarfile.open(path, "r:") as archive:
+                yield from (archive.extractfile(member).read() for member in _members(archive))
+        else:
+            for batch in _batches(path):
+                for value in batch.column(0).to_pylist():
+                    yield value["bytes"] if isinstance(value, dict) else value
+
+
+@contextlib.contextmanager
+def _readable(path: pathlib.Path) -> Iterator[None]:
+    try:
+        yield
+    except InputError:
+        raise
+    except Exception as error:  # pyarrow and tarfile raise many kinds on damaged files
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        raise InputError(f"{shown(path)} can't be read ({reason}): write it again") from error
+
+
+def _members(archive: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
+    """The image files of a tar; hidden files are passed over."""
+    for member in archive:
+        name = pathlib.PurePosixPath(member.name)
+        if member.isfile() and name.suffix.lower() in image_files.SUFFIXES and name.name[0] != ".":
+            yield member
+    archive.fileobj.seek(archive.offset)  # `tarfile` takes damage for the end, which is zeros
+    if archive.fileobj.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
+        raise tarfile.ReadError(f"damaged, or cut off, at byte {archive.offset:,}")
+
+
+def _batches(path: pathlib.Path) -> Iterator[Any]:
+    """The column of images, piece by piece: bytes, or a struct with `bytes` as Hugging Face has."""
+    arrow = _pyarrow()
+    if path.suffix.lower() == ".parquet":
+        file = arrow.parquet.ParquetFile(path)
+        return file.iter_batches(_ROWS, columns=[_column(path, file.schema_arrow)])
+    stream = arrow.ipc.open_stream(arrow.memory_map(str(path)))
+    return (batch.select([_column(path, stream.schema)]) for batch in stream)
+
+
+def _column(path: pathlib.Path, schema: Any) -> str:
+    name = next((name for name in _COLUMNS if name in schema.names), None)
+    if name is None:
+        names = shown(", ".join(schema.names))
+        raise InputError(f"{shown(path)} has {names}: expected encoded images as `image`")
+    return name
+
+
+def _pyarrow() -> Any:
+    try:
+        import pyarrow.parquet
+    except ImportError as error:
+        text = "Parquet and Arrow files need pyarrow: pip install 'tf-twostage[parquet]'"
+        raise InputError(text) from error
+    return pyarrow
