@@ -13,6 +13,7 @@ import asyncio
 import contextlib
 import dataclasses
 import gc
+import io
 import itertools
 import os
 import pathlib
@@ -127,7 +128,7 @@ def training(watch: Watch, folder: pathlib.Path, inception: pathlib.Path) -> Non
             fid_images=100,
             overrides={"batch_size": 1000, "stage2_width": 16},
         )
-        with contextlib.redirect_stdout(None):
+        with contextlib.redirect_stdout(io.StringIO()):
             sweep.run(options)
         shutil.rmtree(folder / "runs")
 
