@@ -149,20 +149,31 @@ def fid_stream(watch: Watch, folder: pathlib.Path, inception: pathlib.Path) -> N
 
 
 def requests(watch: Watch, url: str, cases: list) -> None:
-    """A round is a request of every kind, good and bad, and now and then many connections."""
+    """A round is a request of every kind, good and bad, and now and then many connections.
+
+    A refused request may end with its connection before its answer is read: those are counted.
+    """
     import httpx2
 
     from tests.helpers import serving_load
+
+    lost = []
 
     async def rounds() -> None:
         kinds = (serving_load.good(cases) | serving_load.bad()).values()
         async with httpx2.AsyncClient(base_url=url, timeout=60) as client:
             for number in itertools.takewhile(lambda _: watch.goes_on(), itertools.count()):
-                await asyncio.gather(*(ask(client, number) for ask in kinds))
+                asked = (ask(client, number) for ask in kinds)
+                for found in await asyncio.gather(*asked, return_exceptions=True):
+                    if isinstance(found, httpx2.TransportError):
+                        lost.append(found)
+                    elif isinstance(found, Exception):
+                        raise found
                 if number % FLOOD == 0:
                     await serving_load.flood(url, FLOOD)
 
     asyncio.run(rounds())
+    print(f"{len(lost)} connections ended before their answer")
 
 
 def _graph(folder: pathlib.Path) -> pathlib.Path:
