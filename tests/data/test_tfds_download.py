@@ -31,7 +31,7 @@ def server(monkeypatch):
     thread.start()
     url = f"http://localhost:{found.server_port}/"
     monkeypatch.setenv("no_proxy", "localhost")
-    monkeypatch.setattr("tensorflow_datasets.image_classification.mnist._MNIST_URL", url)
+    monkeypatch.setattr("tensorflow_datasets.image_classification.mnist.MNIST.URL", url)
     monkeypatch.setattr(tfds_builders, "_check_reachable", lambda *_: None)
     yield url
     found.shutdown()
