@@ -60,7 +60,8 @@ def test_a_run_leaves_no_graph_file_or_thread_behind(fitted, tmp_path):
 def test_a_run_that_another_process_works_on_is_one_line(tmp_path):
     path = tmp_path / "images.npz"
     np.savez(path, images=IMAGES)
-    (setting,) = plan.make(Options(dataset=str(path), recipe="quick", output_dir=str(tmp_path)))
+    few = {"batch_size": 20}
+    (setting,) = plan.make(Options(dataset=str(path), overrides=few, output_dir=str(tmp_path)))
     (trial,) = setting.plans
     with (
         lock.hold(trial.lock, "it"),
