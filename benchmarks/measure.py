@@ -29,14 +29,20 @@ def busy_seconds() -> float:
     return (user + nice + system + irq + softirq) / os.sysconf("SC_CLK_TCK")
 
 
+def process_status(pid: int | str = "self") -> dict[str, int]:
+    """The numbers of /proc/PID/status, memory in kB (Linux)."""
+    lines = pathlib.Path(f"/proc/{pid}/status").read_text().splitlines()
+    pairs = (line.split(":", 1) for line in lines)
+    words = ((name, value.split()) for name, value in pairs if value.strip())
+    return {name: int(found[0]) for name, found in words if found[0].isdigit()}
+
+
 def peak_memory() -> float:
     """This process's peak resident memory in MB (Linux).
 
     `resource.getrusage` would count the process that started this one as well.
     """
-    lines = pathlib.Path("/proc/self/status").read_text().splitlines()
-    (kilobytes,) = (line.split()[1] for line in lines if line.startswith("VmHWM:"))
-    return int(kilobytes) / 1024
+    return process_status()["VmHWM"] / 1024
 
 
 def in_own_process(function: Callable, *arguments):

@@ -18,6 +18,7 @@ import sys
 import tarfile
 import tempfile
 import time
+import urllib.parse
 import urllib.request
 import zlib
 from collections.abc import Callable, Iterator
@@ -28,12 +29,17 @@ from typing import BinaryIO
 from fid.errors import Error
 
 FILE_NAME = "classify_image_graph_def.pb"
-URL = "http://download.tensorflow.org/models/image/imagenet/inception-2015-12-05.tgz"
+# The bucket behind http://download.tensorflow.org, which TTUR's script reads without TLS.
+URL = (
+    "https://storage.googleapis.com/download.tensorflow.org/models/image/imagenet/"
+    "inception-2015-12-05.tgz"
+)
 # The SHA-1 of b"blob <size>\0" and the file's bytes: the file's name in any git repository.
 TTUR_BLOB_ID = "f34cb9b774a4547b5e214ef4202e5775a9c0f436"
 VARIABLE = "FID_INCEPTION"
 TTUR_FOLDER = Path("/tmp/imagenet")
 _CHUNK = 1 << 20
+_MOST_BYTES = 200 << 20  # of the tarball, and of the graph in it: about 85 and 92 MB
 
 
 def cache_folder() -> Path:
@@ -119,9 +125,15 @@ def download_graph(
 ) -> Path:
     """Downloads the tarball and extracts the graph to `target`; a broken try leaves nothing behind.
 
+    Args:
+        target: where the graph goes; a file there is replaced, once the new one is whole.
+        url: https: or, for a tarball on this machine, file:.
+        blob_id: the git blob id that the graph must have. Nothing reads the graph before.
+        report: whether to draw the progress.
+
     Raises:
-        Error: the address cannot be read, or what came is not the graph whose git blob id is
-            `blob_id`.
+        Error: another kind of address, or one that leads to another kind; it cannot be read, its
+            certificate is not good; what came is too large, or is another graph.
     """
     try:
         with temporary_beside(target) as tarball, temporary_beside(target) as graph:
@@ -153,13 +165,26 @@ def temporary_beside(target: Path) -> Iterator[Path]:
         Path(name).unlink(missing_ok=True)
 
 
+class _SafeRedirects(urllib.request.HTTPRedirectHandler):
+    """Goes on to https addresses alone."""
+
+    def redirect_request(self, req, fp, code, msg, headers, newurl):
+        _check_safe(newurl, ("https",))
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
+
+
+def _check_safe(url: str, schemes: tuple[str, ...]) -> None:
+    scheme = urllib.parse.urlsplit(url).scheme
+    if scheme not in schemes:
+        raise OSError(f"{url} is refused: its scheme is {scheme or 'missing'}, not https")
+
+
 def _fetch(url: str, path: Path, report: Callable[[int, int], None]) -> None:
-    with urllib.request.urlopen(url, timeout=30) as response, path.open("wb") as file:
+    _check_safe(url, ("https", "file"))
+    opener = urllib.request.build_opener(_SafeRedirects)
+    with opener.open(url, timeout=30) as response, path.open("wb") as file:
         total = int(response.headers.get("Content-Length") or 0)
-        done = 0
-        while chunk := response.read(_CHUNK):
-            done += file.write(chunk)
-            report(done, total)
+        done = _copy(response, file, lambda done: report(done, total))
     if total and done != total:
         raise OSError(f"the connection closed after {done} of {total} bytes")
 
@@ -174,9 +199,17 @@ def _extract_member(tarball: Path, path: Path) -> None:
     raise tarfile.TarError(f"no {FILE_NAME} in the tarball")
 
 
-def _copy(source: BinaryIO, target: BinaryIO) -> None:
+def _copy(
+    source: BinaryIO, target: BinaryIO, report: Callable[[int], None] = lambda done: None
+) -> int:
+    """Copies all bytes, unless they are too many; returns how many there were."""
+    done = 0
     while chunk := source.read(_CHUNK):
-        target.write(chunk)
+        done += target.write(chunk)
+        if done > _MOST_BYTES:
+            raise OSError(f"more than {_MOST_BYTES:,} bytes came")
+        report(done)
+    return done
 
 
 _last_drawn = 0.0

@@ -83,3 +83,19 @@ def test_a_seal_breaks_with_any_byte(tmp_path, size):
         assert sealed.check(path) is Seal.BROKEN
         path.write_bytes(content[:place])
         assert sealed.check(path) is Seal.ABSENT
+
+
+def test_writers_of_two_machines_do_not_share_a_temporary_file(tmp_path):
+    """Their processes may have one number, as first processes of containers do."""
+    path = tmp_path / "file.json"
+
+    def slow(temporary):
+        temporary.write_text("half")
+        files.replace_text(path, "of the faster one")
+        assert temporary.read_text() == "half"
+        assert path.read_text() == "of the faster one"
+        temporary.write_text("whole")
+
+    files.replace_file(path, slow)
+    assert path.read_text() == "whole"
+    assert list(tmp_path.iterdir()) == [path]

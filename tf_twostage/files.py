@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import re
+import secrets
 import shutil
 from collections.abc import Callable, Iterator
 
@@ -67,10 +68,13 @@ def _to_disk(path: pathlib.Path) -> None:
 
 @contextlib.contextmanager
 def _temporary_beside(path: pathlib.Path) -> Iterator[pathlib.Path]:
-    """A name in the folder of `path`; what the disk refuses becomes one line."""
+    """A name in the folder of `path` that no other writer has, of whatever machine or container.
+
+    What the disk refuses becomes one line.
+    """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        yield path.with_name(f".{os.getpid()}.{path.name}")
+        yield path.with_name(f".{secrets.randbits(64)}.{path.name}")
     except OSError as error:
         if isinstance(error, WriteError):
             raise

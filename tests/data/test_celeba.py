@@ -12,7 +12,7 @@ from loading import describe, load, message, outline
 from PIL import Image
 from tfds_sets import prepare
 
-from tf_twostage.data import aligned_npz, batches, celeba, tfds_builders
+from tf_twostage.data import aligned_npz, batches, celeba, celeba_cache, tfds_builders
 
 PARTS = [0, 0, 2, 1, 0, 2, 0, 1, 2, 0]  # 5 training, 2 validation, 3 test images
 NAMES = [f"{i + 1:06d}.jpg" for i in range(len(PARTS))]
@@ -154,6 +154,25 @@ def test_cached_faces_are_shared_with_other_processes_and_tensorflow(faces, load
         tensor = batches.as_tensor(images)
         assert tensor.__dlpack_device__()[0] == 1
         assert np.from_dlpack(tensor).ctypes.data == images.ctypes.data
+
+
+def test_two_that_fill_the_cache_at_once_both_get_the_faces(tmp_path):
+    """The second one starts and ends while the first one computes and writes."""
+    arrays = {
+        split: np.full((3, 2, 2, 3), i, np.uint8) for i, split in enumerate(["train", "test"])
+    }
+    found = []
+
+    def compute():
+        found.append(celeba_cache.kept("key", tmp_path, lambda: arrays))
+        return arrays
+
+    found.append(celeba_cache.kept("key", tmp_path, compute))
+    found.append(celeba_cache.kept("key", tmp_path, lambda: pytest.fail("computed anew")))
+    for one in found:  # also those whose file was replaced
+        for split, images in arrays.items():
+            np.testing.assert_array_equal(one[split], images)
+    assert len(list(tmp_path.iterdir())) == 1
 
 
 def test_cache_is_an_npz_that_numpy_reads(faces, load_faces, tmp_path):

@@ -1,10 +1,17 @@
 """`TwoStageVAE.fit`, `save` and `load`, as in a notebook."""
 
+import gc
+import os
+import threading
+
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from tf_twostage import TwoStageVAE
 from tf_twostage.errors import InputError
+from tf_twostage.experiment import lock, plan, sweep
+from tf_twostage.experiment.options import Options
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (40, 8, 8, 1), dtype=np.uint8)
 TINY = {"batch_size": 20, "latent_dim": 4, "stage2_width": 8, "epochs_scale": 1e-9}
@@ -31,6 +38,37 @@ def test_the_same_call_loads_what_is_finished(fitted, capsys):
     np.testing.assert_array_equal(again.sample(3), model.sample(3))
     assert "Epoch" not in capsys.readouterr().out
     assert len(list(root.rglob("metrics.json"))) == 1
+
+
+def holdings():
+    """What the process holds: TensorFlow's graphs, open files, threads."""
+    gc.collect()
+    graphs = sum(issubclass(type(one), tf.Graph) for one in gc.get_objects())
+    return graphs, len(os.listdir("/proc/self/fd")), threading.active_count()
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/fd"), reason="needs Linux")
+def test_a_run_leaves_no_graph_file_or_thread_behind(fitted, tmp_path):
+    before = holdings()
+    TwoStageVAE.fit(IMAGES, output_dir=str(tmp_path), seed=1, **TINY)
+    graphs, files, threads = holdings()
+    assert graphs <= before[0]
+    assert files <= before[1]
+    assert threads <= before[2]
+
+
+def test_a_run_that_another_process_works_on_is_one_line(tmp_path):
+    path = tmp_path / "images.npz"
+    np.savez(path, images=IMAGES)
+    few = {"batch_size": 20}
+    (setting,) = plan.make(Options(dataset=str(path), overrides=few, output_dir=str(tmp_path)))
+    (trial,) = setting.plans
+    with (
+        lock.hold(trial.lock, "it"),
+        pytest.raises(InputError, match=f"trial_000 is held by process {os.getpid()} on"),
+    ):
+        sweep.run(setting.options)
+    assert not trial.folder.path.exists()
 
 
 def test_floats_are_the_same_images(fitted):

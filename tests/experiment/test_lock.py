@@ -1,5 +1,8 @@
 """Locks: the system's, and the record where another machine or no system lock is in play."""
 
+import contextlib
+import errno
+import fcntl
 import multiprocessing
 import os
 import signal
@@ -19,9 +22,9 @@ def path(tmp_path, monkeypatch):
     return tmp_path / ".locks" / "trial_000"
 
 
-def record(path, host, process):
+def record(path, host, process, place=""):
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(f"{host}\n{process}\n2026-01-01 00:00:00\n")
+    path.write_text(f"{host}\n{process}\n2026-01-01 00:00:00\n{place}\n")
 
 
 def age(path, seconds):
@@ -57,20 +60,6 @@ def _hold_for_ever(path, ready):
         time.sleep(600)
 
 
-def test_a_killed_holder_lets_go_at_once(path):
-    context = multiprocessing.get_context("spawn")
-    ready = context.Event()
-    process = context.Process(target=_hold_for_ever, args=(path, ready))
-    process.start()
-    assert ready.wait(60)
-    assert lock.holder(path).process == process.pid
-    os.kill(process.pid, signal.SIGKILL)
-    process.join()
-    assert lock.holder(path) is None
-    with lock.hold(path, "trial 0"):
-        pass
-
-
 def test_another_machine_holds_until_it_has_been_silent_for_long(path):
     record(path, "elsewhere", 1)
     assert lock.holder(path).host == "elsewhere"
@@ -83,6 +72,22 @@ def test_another_machine_holds_until_it_has_been_silent_for_long(path):
         assert lock.holder(path).process == os.getpid()
 
 
+def test_a_container_of_the_same_name_is_another_machine(path):
+    """Its process 1 is not ours, and its number says nothing of whether it lives."""
+    for process in (os.getpid(), 2**22 + 1):
+        record(path, socket.gethostname(), process, place="another start, another namespace")
+        with pytest.raises(lock.HeldError, match=f"process {process} on {socket.gethostname()}"):
+            lock.hold(path, "trial 0").__enter__()
+        age(path, lock.SILENT + 10)
+        assert lock.holder(path) is None
+
+
+def test_who_lost_the_lock_leaves_the_new_holder_alone(path):
+    with lock.hold(path, "trial 0"):
+        record(path, "elsewhere", 1)
+    assert lock.holder(path).host == "elsewhere"
+
+
 def test_a_holder_shows_that_it_lives(path, monkeypatch):
     monkeypatch.setattr(lock, "RENEWED", 0.01)
     with lock.hold(path, "trial 0"):
@@ -93,10 +98,20 @@ def test_a_holder_shows_that_it_lives(path, monkeypatch):
             time.sleep(0.01)
 
 
-@pytest.fixture
-def without_flock(monkeypatch):
-    """A disk that has no flock."""
-    monkeypatch.setattr(lock, "fcntl", None)
+def refuse_flock(code):
+    def flock(file, operation):
+        raise OSError(code, os.strerror(code))
+
+    return flock
+
+
+@pytest.fixture(params=[None, errno.ENOLCK, errno.ENOTSUP])
+def without_flock(request, monkeypatch):
+    """A system or a disk that has no flock."""
+    if request.param is None:
+        monkeypatch.setattr(lock, "fcntl", None)
+    else:
+        monkeypatch.setattr(fcntl, "flock", refuse_flock(request.param))
 
 
 @pytest.mark.usefixtures("without_flock")
@@ -106,34 +121,114 @@ def test_without_flock_the_record_decides(path):
     record(path, socket.gethostname(), os.getppid())  # it lives
     with pytest.raises(lock.HeldError):
         lock.hold(path, "trial 0").__enter__()
+    age(path, lock.SILENT + 10)  # its number went to another process
+    with lock.hold(path, "trial 0"):
+        pass
     record(path, socket.gethostname(), 2**22 + 1)  # no process has this number
     with lock.hold(path, "trial 0"):
         pass
+    assert list(path.parent.iterdir()) == [path]
 
 
 @pytest.mark.usefixtures("without_flock")
-def test_without_flock_the_last_to_write_has_it(path, monkeypatch):
+def test_without_flock_whoever_claims_first_has_it(path):
+    path.parent.mkdir()
+    claim = path.with_name(f"{path.name}.claim")
+    claim.touch()  # its maker has not written its record yet
+    with pytest.raises(lock.HeldError, match="held by another process"):
+        lock.hold(path, "trial 0").__enter__()
+    age(claim, lock.SILENT + 10)  # its maker died
+    with lock.hold(path, "trial 0"):
+        assert claim.exists()
+
+
+@pytest.mark.usefixtures("without_flock")
+def test_without_flock_the_last_to_write_inherits(path, monkeypatch):
     def other_writes(seconds):
         record(path, "elsewhere", 1)
 
+    record(path, socket.gethostname(), 2**22 + 1)  # has died
+    path.with_name(f"{path.name}.claim").touch()
     monkeypatch.setattr(lock.time, "sleep", other_writes)
     with pytest.raises(lock.HeldError, match="on elsewhere"):
         lock.hold(path, "trial 0").__enter__()
 
 
-def test_waiting_waits(path):
+def _count(path, times):
+    """Adds to the number in a file, which comes out wrong where two do it at once."""
+    fcntl.flock = refuse_flock(errno.ENOLCK)
+    number = path.with_name("number")
+    for _ in range(times):
+        with lock.waiting(path, "the number", poll=0.001):
+            found = int(number.read_text())
+            os.sched_yield()
+            number.write_text(str(found + 1))
+
+
+def test_without_flock_processes_take_turns(path):
+    path.parent.mkdir()
+    path.with_name("number").write_text("0")
+    context = multiprocessing.get_context("spawn")
+    processes = [context.Process(target=_count, args=(path, 50)) for _ in range(3)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+    assert path.with_name("number").read_text() == "150"
+
+
+def _hold_without_flock(path, ready):
+    fcntl.flock = refuse_flock(errno.ENOLCK)
+    _hold_for_ever(path, ready)
+
+
+@contextlib.contextmanager
+def held(path, hold=_hold_for_ever):
+    """A process that holds the lock; it is killed in the end."""
     context = multiprocessing.get_context("spawn")
     ready = context.Event()
-    process = context.Process(target=_hold_for_ever, args=(path, ready))
+    process = context.Process(target=hold, args=(path, ready))
     process.start()
-    assert ready.wait(60)
-    killer = multiprocessing.get_context("fork").Process(
-        target=lambda: (time.sleep(0.5), os.kill(process.pid, signal.SIGKILL))
-    )
-    killer.start()
-    with lock.waiting(path, "Table 1"):
-        assert not process.is_alive()
-    killer.join()
+    try:
+        assert ready.wait(600)
+        yield process
+    finally:
+        process.kill()
+        process.join()
+
+
+def test_a_killed_holder_lets_go_at_once(path):
+    with held(path) as process:
+        assert lock.holder(path).process == process.pid
+    assert lock.holder(path) is None
+    with lock.hold(path, "trial 0"):
+        pass
+
+
+def test_without_flock_a_killed_holder_lets_go_at_once(path, monkeypatch):
+    monkeypatch.setattr(fcntl, "flock", refuse_flock(errno.ENOLCK))
+    with held(path, _hold_without_flock) as process:
+        assert lock.holder(path).process == process.pid
+        with pytest.raises(lock.HeldError, match=f"held by process {process.pid}"):
+            lock.hold(path, "trial 0").__enter__()
+    assert lock.holder(path) is None
+    with lock.hold(path, "trial 0"):
+        pass
+
+
+def test_waiting_waits(path, monkeypatch):
+    with held(path) as process:
+        looks = iter(range(3))
+
+        def look_again(seconds):
+            if next(looks, None) is None:
+                os.kill(process.pid, signal.SIGKILL)
+                process.join()
+
+        monkeypatch.setattr(lock, "PATIENCE", 0)
+        monkeypatch.setattr(lock.time, "sleep", look_again)
+        with lock.waiting(path, "Table 1"):
+            assert not process.is_alive()
 
 
 def test_a_folder_that_cannot_be_written_is_one_line(tmp_path):

@@ -15,6 +15,7 @@ import tiny_images
 from tf_twostage import epoch_log
 
 ROOT = pathlib.Path(__file__).parents[2]
+WITHOUT_FLOCK = ROOT / "tests" / "helpers" / "without_flock"
 TRIALS = 3
 FLAGS = {
     "recipe": "paper",
@@ -29,7 +30,7 @@ FLAGS = {
 EVENTS = TRIALS * (FLAGS["stage1_epochs"] + FLAGS["stage2_epochs"] + 3)  # what `progress` counts
 
 
-def start(images, folder: pathlib.Path, number: int = 0) -> subprocess.Popen:
+def start(images, folder: pathlib.Path, number: int = 0, flock: bool = True) -> subprocess.Popen:
     flags = [f"--{name}={value}" for name, value in FLAGS.items()]
     folder.mkdir(exist_ok=True)
     with (folder / f"process_{number}.txt").open("ab") as out:
@@ -38,6 +39,7 @@ def start(images, folder: pathlib.Path, number: int = 0) -> subprocess.Popen:
             + [f"--output_dir={folder}"],
             stdout=out,
             stderr=out,
+            env=os.environ | ({} if flock else {"PYTHONPATH": str(WITHOUT_FLOCK)}),
         )
 
 
@@ -81,9 +83,10 @@ def texts(folder: pathlib.Path) -> str:
 
 
 @pytest.mark.slow
-def test_two_processes_share_the_trials(images, undisturbed, tmp_path):
+@pytest.mark.parametrize("flock", [True, False])
+def test_two_processes_share_the_trials(images, undisturbed, tmp_path, flock):
     folder = tmp_path / "runs"
-    processes = [start(images, folder, number) for number in (0, 1)]
+    processes = [start(images, folder, number, flock) for number in (0, 1)]
     assert [process.wait() for process in processes] == [0, 0]
     assert metrics(folder) == undisturbed
     for run in run_folders(folder):

@@ -1,3 +1,5 @@
+import multiprocessing
+
 import numpy as np
 import pytest
 
@@ -119,6 +121,54 @@ def test_cache_spares_the_network(tmp_path, images):
     assert network.seen == 150
     np.testing.assert_array_equal(second.sigma, first.sigma)
     np.testing.assert_array_equal(second.mu, images.reshape(150, -1)[:, :64].mean(axis=0))
+
+
+def test_a_reader_and_a_second_writer_meet_whole_statistics(tmp_path, images, monkeypatch):
+    """Both come while the first writer has written half."""
+    write, found = np.savez, []
+
+    def write_half(file, **arrays):
+        monkeypatch.setattr(np, "savez", write)
+        file.write(b"half")
+        for _ in range(2):  # the second time it is there
+            found.append(fid.cached_statistics(images, second, 64, folder=tmp_path))
+        file.seek(0)
+        file.truncate()
+        write(file, **arrays)
+
+    monkeypatch.setattr(np, "savez", write_half)
+    first, second = FakeInception(), FakeInception()
+    found.append(fid.cached_statistics(images, first, 64, folder=tmp_path))
+    found.append(fid.cached_statistics(images, first, 64, folder=tmp_path))
+    assert (first.seen, second.seen) == (150, 150)
+    for one in found[1:]:
+        np.testing.assert_array_equal(one.sigma, found[0].sigma)
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def _cache(folder, images, ready, go):
+    ready.set()
+    go.wait()
+    network = FakeInception()
+    found = [fid.cached_statistics(images, network, 64, folder=folder) for _ in range(20)]
+    assert all(one.count == 150 for one in found)
+
+
+def test_processes_share_one_cache(tmp_path, images):
+    context = multiprocessing.get_context("spawn")
+    go, readies = context.Event(), [context.Event() for _ in range(2)]
+    arguments = [(tmp_path, images, ready, go) for ready in readies]
+    processes = [context.Process(target=_cache, args=one) for one in arguments]
+    for process in processes:
+        process.start()
+    assert all(ready.wait(600) for ready in readies)
+    go.set()
+    for process in processes:
+        process.join()
+    assert [process.exitcode for process in processes] == [0, 0]
+    (entry,) = tmp_path.iterdir()
+    expected = images.reshape(150, -1)[:, :64].mean(axis=0)
+    np.testing.assert_array_equal(fid.Statistics.load(entry).mu, expected)
 
 
 @pytest.mark.filterwarnings("ignore:.*fewer than:UserWarning")

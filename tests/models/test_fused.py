@@ -1,6 +1,8 @@
 """Every fused step against its formula in keras.ops, values and gradients."""
 
 import contextlib
+import gc
+import weakref
 
 import keras
 import numpy as np
@@ -72,6 +74,35 @@ def test_batch_norm(shape):
     axes = tuple(range(len(shape) - 1))
     np.testing.assert_allclose(mean, np.mean(x, axes), rtol=1e-5)
     np.testing.assert_allclose(variance, np.var(x, axes), rtol=1e-5)
+
+
+def assert_let_go(function, *arguments):
+    """A graph that the function was called in ends with its last user."""
+    outer = tf.function(lambda *values: function(*values), autograph=False)
+    graph = weakref.ref(outer.get_concrete_function(*arguments).graph)
+    del outer
+    gc.collect()
+    assert graph() is None
+
+
+@pytest.mark.parametrize(
+    ("function", "arguments"),
+    [
+        (fused.product, [normal(7, 5), normal(5, 3)]),
+        (fused.dense, [normal(7, 5), normal(5, 3), normal(3)]),
+        (fused.doubling_deconvolution, [normal(6, 4, 4, 7), normal(4, 4, 3, 7)]),
+    ],
+)
+def test_its_graph_is_let_go(function, arguments):
+    assert_let_go(function, *arguments)
+    assert_let_go(lambda *values: value_and_gradients(function, *values), *arguments)
+
+
+def test_the_graph_of_a_step_is_let_go():
+    variable = keras.Variable(normal(6, 4))
+    optimizer = Adam(1e-3)
+    optimizer.build([variable])
+    assert_let_go(lambda gradient: optimizer.apply([gradient], [variable]), normal(6, 4))
 
 
 def test_adam_takes_the_steps_of_keras_adam():

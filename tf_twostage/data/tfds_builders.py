@@ -40,17 +40,30 @@ def builder_of(name: str, data_dir: PathLike | None) -> Any:
 
 
 def prepared(name: str, data_dir: PathLike | None) -> Any:
-    """The builder of a set that set is on disk, downloaded where needed."""
+    """The builder of a set that is on disk, downloaded where needed.
+
+    TFDS knows the SHA-256 of each file of its sets, and refuses others. A file whose hash it does
+    not know is refused here as well.
+
+    Raises:
+      InputError: the set is not there and cannot be downloaded.
+    """
     builder = builder_of(name, data_dir)
     if builder.is_prepared():
         return builder
     root = pathlib.Path(builder.data_dir).parent.parent
     try:
         _check_reachable(builder, root)
-        builder.download_and_prepare()
+        builder.download_and_prepare(download_config=_by_hash_only())
     except Exception as error:  # TFDS lets through what its many parts raise
         raise InputError(_missing(name, root, error)) from error
     return builder
+
+
+def _by_hash_only() -> Any:
+    import tensorflow_datasets as tfds
+
+    return tfds.download.DownloadConfig(force_checksums_validation=True)
 
 
 def records(builder: Any) -> list[pathlib.Path]:

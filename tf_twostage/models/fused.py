@@ -107,12 +107,23 @@ def _product_gradients(x, kernel, upstream):
     return by_x, tf.matmul(x, upstream, transpose_a=True)
 
 
-@tf.custom_gradient
+def _with_gradient(function):
+    """`tf.custom_gradient`, in a small graph of its own that is traced once for each shape.
+
+    TensorFlow never lets go of a graph that a custom gradient was traced in. Traced in the graph of
+    a model, each one would keep that for as long as the process lives.
+    """
+    eager = tf.custom_gradient(function)
+    traced = tf.function(eager, autograph=False)
+    return lambda *values: (eager if tf.executing_eagerly() else traced)(*values)
+
+
+@_with_gradient
 def _product(x, kernel):
     return tf.matmul(x, kernel), lambda upstream: _product_gradients(x, kernel, upstream)
 
 
-@tf.custom_gradient
+@_with_gradient
 def _doubling_deconvolution(x, kernel):
     def gradients(upstream):
         by_x = tf.nn.conv2d(upstream, kernel, 2, "SAME")
@@ -128,7 +139,7 @@ def _doubling_deconvolution(x, kernel):
     return _scattered(x, kernel), gradients
 
 
-@tf.custom_gradient
+@_with_gradient
 def _dense(x, kernel, bias):
     def gradients(upstream):
         by_bias = tf.reduce_sum(upstream, axis=0)

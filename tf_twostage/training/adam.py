@@ -45,6 +45,16 @@ class Adam(keras.optimizers.Adam):
             self._decays = None
             _set_by_optimizer(decays, False)
 
+    def _all_reduce_sum_gradients(self, grads_and_vars):
+        """Keras' sum over replicas, where there are several.
+
+        For one it would give the gradients as they are, but through a custom gradient, for which
+        TensorFlow keeps the graph of the step until the process ends.
+        """
+        if tf.distribute.get_strategy().num_replicas_in_sync == 1:
+            return grads_and_vars
+        return super()._all_reduce_sum_gradients(grads_and_vars)
+
     def update_step(self, gradient, variable, learning_rate):
         self._descend(gradient, variable, learning_rate)
         if self.weight_clip:
