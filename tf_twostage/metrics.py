@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 
 @dataclasses.dataclass(frozen=True)
@@ -16,8 +16,8 @@ class Distances:
 
     @property
     def factor(self) -> float | None:
-        """stage1 / stage2: above 1 where stage 2 comes closer."""
-        return None if self.stage2 is None else self.stage1 / self.stage2
+        """stage1 / stage2: above 1 where stage 2 comes closer; None where one of them is 0."""
+        return self.stage1 / self.stage2 if self.stage1 and self.stage2 else None
 
     @property
     def in_words(self) -> str | None:
@@ -33,7 +33,8 @@ class Distances:
 
 def in_words(factor: float) -> str:
     """A factor by which a distance shrinks: '1.6 times closer', '1.1 times farther'."""
-    return f"{factor:.1f} times closer" if factor >= 1 else f"{1 / factor:.1f} times farther"
+    farther = 1 / factor if factor > 0 else math.inf
+    return f"{factor:.1f} times closer" if factor >= 1 else f"{farther:.1f} times farther"
 
 
 COLLAPSED = 0.5  # a share of near duplicates above this is called a mode collapse
@@ -148,6 +149,15 @@ class BestFid:
         best = dict(min(rows, key=lambda row: row[protocol]))
         return cls(int(best.pop("epoch")), len(rows), best)
 
+    @classmethod
+    def from_dict(cls, values: dict | None, protocols: Iterable[str]) -> "BestFid | None":
+        """The record of metrics.json; None where there is none or a protocol is missing."""
+        names = [field.name for field in dataclasses.fields(cls)]
+        if not values or not set(names) <= set(values):
+            return None
+        known = {name: values[name] for name in names}
+        return cls(**known) if set(protocols) <= set(known["protocols"] or ()) else None
+
 
 @dataclasses.dataclass(frozen=True)
 class FidScores:
@@ -179,10 +189,12 @@ class FidScores:
         """The record that `as_dict` was made of; None where there is none or it is not whole."""
         names = [field.name for field in dataclasses.fields(cls)]
         known = {name: values[name] for name in names if name in values} if values else {}
-        if not set(names) - {"best"} <= set(known):
+        if not set(names) - {"best"} <= set(known) or None in known.values():
             return None
-        best = known.get("best")
-        return cls(**known | {"best": BestFid(**best) if best else None})
+        protocols = known["protocols"]
+        if "stage1" not in protocols.get(known["protocol"], {}):
+            return None
+        return cls(**known | {"best": BestFid.from_dict(known.get("best"), protocols)})
 
     def as_dict(self) -> dict:
         """As it stands in metrics.json: the first protocol's numbers once more on top."""

@@ -5,9 +5,11 @@ import os
 import pathlib
 
 import keras
+import numpy as np
 
 from tf_twostage import files, sealed
 from tf_twostage.errors import InputError
+from tf_twostage.models import hdf5_checks
 from tf_twostage.sealed import Seal
 
 
@@ -31,7 +33,12 @@ def save(model: keras.Model, path: pathlib.Path, former: pathlib.Path | None = N
       model: built.
       path: the file, sealed with a checksum.
       former: where the file goes that was at `path`; None: it is replaced.
+
+    Raises:
+      InputError: a weight is not finite. Nothing is written.
+      WriteError: the disk is full, read-only or gone.
     """
+    _check_finite(model, f"{path} is not written", "give the command again with a lower rate")
     memory = _Memory()
     model.save_weights(memory)
 
@@ -49,17 +56,27 @@ def load(model: keras.Model, path: pathlib.Path) -> None:
 
     Raises:
       DamagedError: its bytes are not those that were written.
-      InputError: it does not fit the model.
+      InputError: it does not fit the model, or a weight is not finite.
     """
     sealed_whole = _is_sealed(path)
     try:
+        hdf5_checks.check(path)
         model.load_weights(path)
     except OSError as error:
         raise DamagedError(f"{path} is damaged ({_reason(error)}): delete it") from None
-    except (ValueError, KeyError) as error:
+    except Exception as error:  # whatever a damaged HDF5 file raises
         damaged = "" if sealed_whole else "damaged or "
         message = f"{path} is {damaged}of another network ({_reason(error)}): delete it"
         raise InputError(message) from None
+    _check_finite(model, f"{path} is of no use", "delete it and train again")
+
+
+def _check_finite(model: keras.Model, what: str, advice: str) -> None:
+    """Raises `InputError` where a weight is infinite or NaN."""
+    for weight in model.weights:
+        value = keras.ops.convert_to_numpy(weight)
+        if value.dtype.kind == "f" and not np.isfinite(value).all():
+            raise InputError(f"{what}: its weights {weight.path} are not finite, {advice}")
 
 
 def _is_sealed(path: pathlib.Path) -> bool:
