@@ -281,8 +281,9 @@ def _graph_line(blob: str | None) -> str:
 
 
 def _say(text: str) -> None:
-    line = " ".join(text.splitlines())  # names of files may hold line breaks
-    print(f"fid: {line}", file=sys.stderr, flush=True)
+    line = " ".join(text.splitlines())  # names of files may hold line breaks, and worse
+    shown = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line)
+    print(f"fid: {shown}", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,9 @@ from typing import Any
 
 import numpy as np
 
+from fid import graph_checks
 from fid.errors import Error
+from fid.graph_checks import node_name
 
 INPUT = "ExpandDims"
 # Node that each width of features is read from; pytorch-fid's meanings of --dims.
@@ -21,17 +23,8 @@ FEATURE_NODES = {64: "pool", 192: "pool_1", 768: "mixed_7/join", 2048: "pool_3"}
 SOFTMAX_LOGITS = "softmax/logits/MatMul"
 _BATCH_NORM = "BatchNormWithGlobalNormalization"
 
-# Every op of that graph, and a placeholder for its input. A graph is a program: some other ops read
-# and write files.
-# fmt: off
-OPS = frozenset({
-    "AvgPool", "BatchNormWithGlobalNormalization", "BiasAdd", "Cast", "CheckNumerics",
-    "Concat", "ConcatV2", "Const", "Conv2D", "DecodeJpeg", "ExpandDims", "Identity",
-    "MatMul", "MaxPool", "Mul", "Placeholder", "Relu", "Reshape", "ResizeBilinear",
-    "Softmax", "Sub",
-})
-# fmt: on
 MOST_BYTES = 2**30  # of a graph's file; that of 2015-12-05 has 91 MB
+MOST_SIDE = 1024  # in pixels, of the images that the network sees; it has 299
 
 GraphDef = Any  # tf.compat.v1.GraphDef: naming it would import TensorFlow
 
@@ -40,8 +33,8 @@ def load_graph_def(path: str | os.PathLike) -> GraphDef:
     """Reads the graph's file.
 
     Raises:
-        Error: the file cannot be read, is far too large, is no GraphDef (cut short, for one), holds
-            an op that is not among `OPS`, or has no node of the names that features are read from.
+        Error: the file cannot be read, is far too large, is no GraphDef (cut short, for one), or
+            what `graph_checks.check` refuses.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     from google.protobuf.message import DecodeError
@@ -57,25 +50,23 @@ def load_graph_def(path: str | os.PathLike) -> GraphDef:
         raise Error(f"cannot read the Inception graph {path}: {error.strerror}") from None
     except DecodeError:
         raise Error(f"{path} is no frozen TensorFlow graph, or is cut short") from None
-    foreign = {node.op for node in graph.node} - OPS
-    foreign |= {function.signature.name for function in graph.library.function}
-    if foreign:
-        raise Error(
-            f"{path} is not the Inception graph of 2015-12-05: it would run "
-            f"{', '.join(sorted(foreign))}, which is refused"
-        )
-    missing = {INPUT, *FEATURE_NODES.values()} - {node.name for node in graph.node}
-    if missing:
-        names = ", ".join(sorted(missing))
-        raise Error(f"{path} is not the Inception graph of 2015-12-05: it has no node {names}")
+    graph_checks.check(graph, {INPUT, *FEATURE_NODES.values()}, path)
     return graph
 
 
 def resize_node(graph: GraphDef) -> str:
-    """The name of the node that brings images of any size to the network's own."""
+    """The name of the node that brings images of any size to the network's own.
+
+    Raises:
+        Error: there is no such node, or more than one, or the size is absurd.
+    """
     names = [node.name for node in graph.node if node.op == "ResizeBilinear"]
     if len(names) != 1:
         raise Error(f"the Inception graph has {len(names)} ResizeBilinear nodes; it should have 1")
+    nodes = {node.name: node for node in graph.node}
+    size = constant(nodes, nodes[names[0]].input[1])
+    if size.shape != (2,) or not 0 < size.min() <= size.max() <= MOST_SIDE:
+        raise Error(f"the Inception graph resizes images to {size.tolist()}, not to 299 x 299")
     return names[0]
 
 
@@ -93,11 +84,6 @@ def constant(nodes: dict[str, Any], reference: str) -> np.ndarray:
     if node.op != "Const":
         raise Error(f"the Inception graph is not frozen: {node.name} is a {node.op}, not a Const")
     return make_ndarray(node.attr["value"].tensor)
-
-
-def node_name(reference: str) -> str:
-    """The node of an input such as `name`, `name:0` or `^name`."""
-    return reference.lstrip("^").split(":")[0]
 
 
 def fold(graph: GraphDef) -> GraphDef:

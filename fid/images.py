@@ -81,7 +81,7 @@ def open_images(path: str | os.PathLike) -> Any:
         raise Error(f"{path} is no folder of images, no .npz and no .npy file")
     try:
         return np.lib.format.open_memmap(path, mode="r")
-    except (OSError, ValueError, EOFError):
+    except Exception:  # whatever a damaged header raises
         raise npz_images.unreadable(path) from None
 
 
@@ -101,7 +101,8 @@ def batches(images: Any) -> Iterator[np.ndarray]:
     """
     images = opened(images)
     if hasattr(images, "shape") and hasattr(images, "__getitem__"):
-        pieces: Iterable = (images[i : i + _CHUNK] for i in range(0, _length(images), _CHUNK))
+        length, step = _length(images), npz_images.at_once(images)
+        pieces: Iterable = (images[i : i + step] for i in range(0, length, step))
     elif isinstance(images, Iterable):
         pieces = images
     else:

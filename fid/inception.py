@@ -76,9 +76,10 @@ class Inception:
         self._devices = list(devices) if fold else [None]  # a session places its graph itself
         self._in_flight = len(self._devices) * in_flight if fold else 1
         layout = layout or ("NCHW" if gpu else "NHWC")
-        self._runner = FoldedGraph(graph, layout) if fold else UnfoldedGraph(graph)
         self._prepared: set[tuple] = set()  # (device, dims) that have run once
-        self._softmax_weights = _softmax_weights(graph)
+        with self._computing():
+            self._runner = FoldedGraph(graph, layout) if fold else UnfoldedGraph(graph)
+            self._softmax_weights = _softmax_weights(graph)
 
     def features(
         self, images: Any, dims: int = 2048, progress: Callable[[int], None] | None = None
@@ -167,12 +168,27 @@ class Inception:
         from tensorflow import device, errors
 
         try:
-            with device(place):
+            with self._computing(), device(place):
                 return self._runner.features(pack, self.batch_size, dims)
         except errors.ResourceExhaustedError:
             raise Error(
                 f"no memory is left for {self.batch_size} images at a time; lower the batch size"
             ) from None
+
+    @contextmanager
+    def _computing(self) -> Iterator[None]:
+        """Says of a graph that is not TTUR's, in one line, that it cannot be computed."""
+        from tensorflow import errors
+
+        try:
+            yield
+        except (Error, errors.ResourceExhaustedError):
+            raise
+        except Exception as error:  # a graph from elsewhere may be wrong in any way
+            if self.is_ttur:
+                raise
+            reason = " ".join(str(error).split())[:200]
+            raise Error(f"{self.path} is no Inception graph that runs: {reason}") from error
 
 
 def _packs(batches: Iterable[np.ndarray], size: int) -> Iterator[Pack]:

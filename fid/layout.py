@@ -6,6 +6,7 @@ import numpy as np
 
 from fid import folding
 from fid.errors import Error
+from fid.graph_checks import node_name
 
 _MOVED = ("strides", "ksize", "dilations")  # attributes with one number an axis
 _WINDOWED = {"Conv2D", "MaxPool", "AvgPool", "BiasAdd"}  # operations that know their layout
@@ -57,7 +58,7 @@ def _move_joint(node: Any, graph: folding.GraphDef, nodes: dict[str, Any]) -> No
 def _spread_constants(node: Any, graph: folding.GraphDef, nodes: dict[str, Any]) -> None:
     """Gives constants of one number a channel the shape [C, 1, 1]."""
     for at, reference in enumerate(node.input):
-        source = nodes.get(folding.node_name(reference))
+        source = nodes.get(node_name(reference))
         if source is None or source.op != "Const":
             continue
         value = folding.constant(nodes, reference)

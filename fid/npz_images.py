@@ -1,8 +1,8 @@
 """Images in an `.npz` file."""
 
+import math
 import os
 import zipfile
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,7 +11,9 @@ import numpy as np
 
 from fid.errors import Error
 
-_CHUNK = 64  # images read at a time
+_CHUNK = 64  # images read at a time, or fewer where they are large
+_PIECE = 2**24  # bytes of so many
+_MOST_TURNED = 2**32  # bytes of an array in Fortran's order: it is read whole
 _WANTED = "an array of images [N, H, W] or [N, H, W, 1 or 3]"
 
 
@@ -28,6 +30,11 @@ class Header(NamedTuple):
         layout = len(self.shape) == 3 or (len(self.shape) == 4 and self.shape[3] in (1, 3))
         return layout and self.dtype.kind in "fui"
 
+    @property
+    def size(self) -> int:
+        """Bytes of the values."""
+        return math.prod(self.shape) * self.dtype.itemsize
+
 
 class Npz:
     """The array of images in an `.npz` file, read piece by piece.
@@ -41,9 +48,14 @@ class Npz:
 
     def __init__(self, path: str | os.PathLike, key: str | None = None):
         self.path = Path(path)
-        headers = _headers(self.path)
-        self.key = _chosen(headers, key, self.path)
-        self.shape, self._fortran, self.dtype = headers[self.key]
+        found = headers(self.path)
+        self.key = _chosen(found, key, self.path)
+        self.shape, self._fortran, self.dtype = found[self.key]
+        if self._fortran and found[self.key].size > _MOST_TURNED:
+            raise Error(
+                f"{self.path}: {self.key} is large and in Fortran's order; "
+                "write it again with np.ascontiguousarray"
+            )
 
     def __len__(self) -> int:
         return self.shape[0]
@@ -56,16 +68,22 @@ class Npz:
                     yield from (whole[i : i + _CHUNK] for i in range(0, len(self), _CHUNK))
                 else:
                     yield from self._pieces(file)
-        except (OSError, ValueError, zipfile.BadZipFile, zlib.error) as error:
-            raise error if isinstance(error, Error) else unreadable(self.path) from None
+        except Exception:  # whatever a damaged zip or .npy raises
+            raise unreadable(self.path) from None
 
     def _pieces(self, file: Any) -> Iterator[np.ndarray]:
         _read_header(file)
-        step = int(np.prod(self.shape[1:], dtype=np.int64)) * self.dtype.itemsize
-        for start in range(0, len(self), _CHUNK):
-            count = min(_CHUNK, len(self) - start)
+        step, most = math.prod(self.shape[1:]) * self.dtype.itemsize, at_once(self)
+        for start in range(0, len(self), most):
+            count = min(most, len(self) - start)
             values = np.frombuffer(file.read(count * step), self.dtype)
             yield values.reshape(count, *self.shape[1:])
+
+
+def at_once(images: Any) -> int:
+    """How many images of an array [N, ...] are taken at a time."""
+    row = math.prod(images.shape[1:]) * getattr(images.dtype, "itemsize", 4)
+    return min(_CHUNK, max(1, _PIECE // max(1, row)))
 
 
 def keys(path: str | os.PathLike) -> set[str]:
@@ -73,7 +91,7 @@ def keys(path: str | os.PathLike) -> set[str]:
     try:
         with zipfile.ZipFile(path) as archive:
             return {name.removesuffix(".npy") for name in archive.namelist()}
-    except (OSError, zipfile.BadZipFile):
+    except Exception:  # whatever a damaged zip raises
         return set()  # whoever opens it says what is wrong
 
 
@@ -91,18 +109,24 @@ def unreadable(path: Path) -> Error:
     return Error(f"{path} cannot be read as a NumPy file: it is damaged or of another kind")
 
 
-def _headers(path: Path) -> dict[str, Header]:
-    """The header of each array in the file."""
-    headers = {}
+def headers(path: Path) -> dict[str, Header]:
+    """The header of each array in the file.
+
+    Raises:
+        Error: the file cannot be read; a header claims more or fewer values than there are.
+    """
+    found = {}
     try:
         with zipfile.ZipFile(path) as archive:
-            for name in archive.namelist():
-                if name.endswith(".npy"):
-                    with archive.open(name) as file:
-                        headers[name.removesuffix(".npy")] = _read_header(file)
-    except (OSError, ValueError, zipfile.BadZipFile, zlib.error):
+            for info in archive.infolist():
+                if info.filename.endswith(".npy"):
+                    with archive.open(info) as file:
+                        header = _read_header(file)
+                        _check_size(header, info.file_size - file.tell())
+                    found[info.filename.removesuffix(".npy")] = header
+    except Exception:  # whatever a damaged zip or .npy raises
         raise unreadable(path) from None
-    return headers
+    return found
 
 
 def _read_header(file: Any) -> Header:
@@ -112,13 +136,19 @@ def _read_header(file: Any) -> Header:
     return Header(*np.lib.format.read_array_header_2_0(file))
 
 
-def _chosen(headers: dict[str, Header], key: str | None, path: Path) -> str:
+def _check_size(header: Header, size: int) -> None:
+    """Raises ValueError where the values that follow a header are not of the size it claims."""
+    if not header.dtype.hasobject and (min(header.shape, default=0) < 0 or header.size != size):
+        raise ValueError("the header claims another size")
+
+
+def _chosen(found: dict[str, Header], key: str | None, path: Path) -> str:
     """The key of the images."""
-    fitting = [name for name, header in headers.items() if header.is_images]
+    fitting = [name for name, header in found.items() if header.is_images]
     if key is not None:
         if key in fitting:
             return key
-        raise Error(f"{path} holds {_holdings(headers)}: none called {key} is {_WANTED}")
+        raise Error(f"{path} holds {_holdings(found)}: none called {key} is {_WANTED}")
     if "images" in fitting:
         return "images"
     if len(fitting) == 1:
@@ -128,9 +158,9 @@ def _chosen(headers: dict[str, Header], key: str | None, path: Path) -> str:
         if fitting
         else f"expected mu and sigma, or {_WANTED}"
     )
-    raise Error(f"{path} holds {_holdings(headers)}: {advice}")
+    raise Error(f"{path} holds {_holdings(found)}: {advice}")
 
 
-def _holdings(headers: dict[str, Header]) -> str:
-    each = (f"{key}: {header.dtype} {list(header.shape)}" for key, header in headers.items())
+def _holdings(found: dict[str, Header]) -> str:
+    each = (f"{key}: {header.dtype} {list(header.shape)}" for key, header in found.items())
     return ", ".join(each) or "no array"

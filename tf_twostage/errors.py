@@ -1,6 +1,11 @@
 """The exceptions for mistakes a user can mend: their text is the whole message."""
 
 
+def reason(error: Exception) -> str:
+    """What another package says went wrong, in one line."""
+    return " ".join(str(error).split()) or type(error).__name__
+
+
 class InputError(ValueError):
     """Bad input: says in one line what was wrong, where, and what to do.
 

@@ -1,5 +1,8 @@
 """.npz files: which arrays are read, what is held out, what each bad file says."""
 
+import struct
+import zipfile
+
 import numpy as np
 import pytest
 from loading import as_set, describe, load, message, pictures
@@ -101,3 +104,52 @@ def test_one_of_several_arrays_is_named(tmp_path):
     assert load(f"{path}:masks").image_shape == (8, 6, 1)
     assert "none is called x" in message(load, f"{path}:x")
     assert "expected uint8 [N, H, W]" in message(load, f"{path}:labels")
+
+
+def claiming(path, header, values):
+    """An .npz whose one array has this header."""
+    content = b"\x93NUMPY\x02\0" + struct.pack("<I", len(header)) + header + values
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("images.npy", content)
+    return path
+
+
+HEADER = "{{'descr': '{}', 'fortran_order': {}, 'shape': {}}}\n"
+CLAIMS = [
+    ("|u1", False, (10**15, 4, 4)),
+    ("|u1", True, (10**15, 4, 4)),
+    ("|u1", False, (4, 10**9, 10**9, 3)),
+    ("|u1", False, (-4, 4, -4)),
+    ("|u1", False, (4, 4)),
+]
+
+
+@pytest.mark.parametrize("claim", CLAIMS, ids=str)
+def test_a_header_that_claims_more_than_there_is(tmp_path, claim):
+    path = claiming(tmp_path / "big.npz", HEADER.format(*claim).encode(), bytes(64))
+    for call in (load, describe):
+        assert f"{path} isn't a readable .npz" in message(call, path)
+
+
+class Payload:
+    """Unpickling it writes a file."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return open, (self.path, "w")
+
+
+def test_pickles_are_never_loaded(tmp_path):
+    path, written = tmp_path / "evil.npz", tmp_path / "written"
+    np.savez(path, images=np.array([Payload(str(written))] * 4, object))
+    written.unlink(missing_ok=True)
+    assert f"{path} holds images: object [4]" in message(load, path)
+    assert not written.exists()
+
+
+def test_names_cannot_break_out_of_a_message(tmp_path):
+    path = tmp_path / "names.npz"
+    np.savez(path, **{"a\n\x1b[2J": np.zeros(3)})
+    assert "holds a\\n\\x1b[2J: float64 [3]" in message(load, path)

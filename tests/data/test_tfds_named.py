@@ -1,5 +1,7 @@
 """Sets that TensorFlow Datasets has prepared, by name; images resized to one size."""
 
+import shutil
+
 import numpy as np
 import pytest
 import tensorflow_datasets as tfds
@@ -115,3 +117,19 @@ def test_a_set_without_images_or_a_training_split_is_named(data_dir):
     prepare(data_dir, "untrained", {"test": pictures(2, (8, 8))})
     with pytest.raises(InputError, match="has the splits test: expected one called train"):
         outline("tfds:untrained", data_dir=data_dir)
+
+
+def test_a_set_that_names_code_of_its_own_is_refused(data_dir, tmp_path, monkeypatch):
+    package = tmp_path / "evil_features.py"
+    package.write_text(f"open({str(tmp_path / 'written')!r}, 'w')")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    copy = tmp_path / "tfds"
+    shutil.copytree(data_dir / "grey", copy / "grey")
+    path = copy / "grey" / "1.2.0" / "features.json"
+    name = "tensorflow_datasets.core.features.image_feature.Image"
+    for key in ("pythonClassName", r"python\u0043lassName"):
+        text = path.read_text().replace(name, "evil_features.Image")
+        path.write_text(text.replace("pythonClassName", key))
+        with pytest.raises(InputError, match=r"names code of its own, evil_features\.Image"):
+            describe("tfds:grey", data_dir=copy)
+    assert not (tmp_path / "written").exists()

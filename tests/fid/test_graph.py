@@ -1,6 +1,7 @@
 import io
 import tarfile
 
+import numpy as np
 import pytest
 from fid_graph import SmallInception
 
@@ -131,8 +132,6 @@ def test_fold_leaves_neither_batch_norm_nor_checks(small):
 
 @pytest.mark.parametrize("layout", ["NHWC", "NCHW"])
 def test_batch_norm_after_no_convolution_is_scaled(tmp_path, small, layout):
-    import numpy as np
-
     apart = type(small)()
     apart.CopyFrom(small)
     relu = apart.node.add(name="conv/between", op="Identity", input=["conv/Conv2D"])
@@ -232,3 +231,94 @@ def test_an_interrupted_download_leaves_nothing_behind(places, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         graph.download_graph(places / "cache" / NAME, url, report=False)
     assert not list((places / "cache").iterdir())
+
+
+def changed(small, change):
+    other = type(small)()
+    other.CopyFrom(small)
+    change({node.name: node for node in other.node}, other)
+    return other
+
+
+def add_reader(nodes, graph):
+    graph.node.add(name="reader", op="ReadFile")
+    nodes["Mul"].input.append("^reader")
+
+
+def add_inner_reader(nodes, graph):
+    function = graph.library.function.add()
+    function.signature.name = "inner"
+    function.node_def.add(name="reader", op="ReadFile")
+
+
+def call_function(nodes, graph):
+    nodes["Mul"].attr["f"].func.name = "inner"
+
+
+def call_functions(nodes, graph):
+    nodes["Mul"].attr["f"].list.func.add().name = "inner"
+
+
+def circle(nodes, graph):
+    nodes["conv/control_dependency"].input[0] = "conv"
+
+
+def lead_nowhere(nodes, graph):
+    nodes["Mul"].input[1] = "gone:0"
+
+
+def repeat_name(nodes, graph):
+    graph.node.add(name="Mul", op="Identity", input=["Sub"])
+
+
+def claim_numbers(nodes, graph):
+    tensor = nodes["conv/conv2d_params"].attr["value"].tensor
+    tensor.tensor_content = b""
+    tensor.float_val.append(0.5)  # stands for all
+    tensor.tensor_shape.dim[0].size = 2**40
+
+
+def claim_fewer(nodes, graph):
+    nodes["conv/conv2d_params"].attr["value"].tensor.tensor_shape.dim[0].size = -5
+
+
+HOSTILE = {
+    add_reader: "it would run ReadFile, which is refused",
+    add_inner_reader: "it would run ReadFile, inner, which is refused",
+    call_function: "it would run a function, which is refused",
+    call_functions: "it would run a function, which is refused",
+    circle: "its nodes run in a circle",
+    lead_nowhere: "Mul reads 'gone', which is not there",
+    repeat_name: "two nodes have one name",
+    claim_numbers: r"it holds [\d,]{15,} numbers",
+    claim_fewer: "a size below 0",
+}
+
+
+@pytest.mark.parametrize("change", HOSTILE)
+def test_hostile_graphs_are_refused(places, small, change):
+    path = put(places / "hostile.pb", changed(small, change))
+    with pytest.raises(fid.Error, match=HOSTILE[change]):
+        fid.find_graph(path)
+
+
+def test_graphs_that_do_not_compute_are_named(places, small):
+    def resize(nodes, graph):
+        tensor = nodes["ResizeBilinear/size"].attr["value"].tensor
+        tensor.tensor_content = (2**30).to_bytes(4, "little") * 2
+
+    def no_strides(nodes, graph):
+        del nodes["conv/Conv2D"].attr["strides"]
+
+    def no_inputs(nodes, graph):
+        del nodes["conv/batchnorm"].input[:]
+
+    reasons = {resize: "resizes images to", no_strides: "that runs", no_inputs: "that runs"}
+    for change, reason in reasons.items():
+        path = put(places / "broken.pb", changed(small, change))
+        with (
+            pytest.warns(UserWarning, match="NOT"),
+            pytest.raises(fid.Error, match=reason) as error,
+        ):
+            fid.Inception(path).features(np.zeros((1, 9, 9, 3), np.uint8), 64)
+        assert "\n" not in str(error.value)

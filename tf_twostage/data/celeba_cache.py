@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from tf_twostage.data import aligned_npz
 from tf_twostage.data.storage import Array
+from tf_twostage.errors import reason
 from tf_twostage.files import PathLike
 
 SPLITS = ("train", "test")
@@ -24,7 +25,9 @@ def kept(
         try:
             return {split: aligned_npz.mapped(path, split) for split in SPLITS}
         except Exception as error:  # whatever a damaged zip or .npy raises
-            print(f"warning: {path} is damaged ({error}); computing it anew", file=sys.stderr)
+            print(
+                f"warning: {path} is damaged ({reason(error)}); computing it anew", file=sys.stderr
+            )
     arrays = compute()
     try:
         aligned_npz.write(path, arrays)

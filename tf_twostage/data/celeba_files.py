@@ -4,13 +4,14 @@ import os
 import pathlib
 import re
 import zipfile
-import zlib
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from tf_twostage.data.identity import digest, identity
-from tf_twostage.errors import InputError
+from tf_twostage.errors import InputError, reason
 from tf_twostage.files import PathLike, shown
+
+MOST_BYTES = 2**26  # of a file in it: CelebA's have some 10 KB, its partition file 3 MB
 
 TRAIN, TEST = "0", "2"  # the partition file's numbers; 1 is the validation split, unused
 
@@ -77,10 +78,12 @@ def _in_zip(path: pathlib.Path, root: pathlib.Path) -> Files:
         archive = zipfile.ZipFile(path)
         members = {pathlib.PurePosixPath(info.filename).name: info for info in archive.infolist()}
         inside = next((members[name] for name in _PARTITION_NAMES if name in members), None)
+        if inside and inside.file_size > MOST_BYTES:
+            raise ValueError(f"its partition file has {inside.file_size:,} bytes")
         text = archive.read(inside).decode(errors="replace") if inside else None
-    except (OSError, zipfile.BadZipFile, zlib.error) as error:
+    except Exception as error:  # whatever a damaged zip raises
         raise InputError(
-            f"{shown(path)} isn't a readable zip ({error}): download it again"
+            f"{shown(path)} isn't a readable zip ({reason(error)}): download it again"
         ) from error
     if text is None:
         places = (path.parent, root, path.parent.parent, path.parent.parent / "Eval")
@@ -130,5 +133,11 @@ def _check_present(names: list[str], present: dict[str, _Entry], images: pathlib
     if missing:
         raise InputError(
             f"{len(missing):,} of {len(names):,} CelebA images aren't in {shown(images)}, the "
-            f"first {missing[0]}: unpack or download the archive again"
+            f"first {shown(missing[0])}: unpack or download the archive again"
+        )
+    huge = [name for name in names if present[name].size > MOST_BYTES]
+    if huge:
+        raise InputError(
+            f"{shown(huge[0])} in {shown(images)} has {present[huge[0]].size:,} bytes: that is no "
+            "image of CelebA, download the archive again"
         )

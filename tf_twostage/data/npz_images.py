@@ -15,7 +15,7 @@ from tf_twostage.data.identity import content_hash, identity
 from tf_twostage.data.run_names import run_name
 from tf_twostage.data.splits import Outline, Splits
 from tf_twostage.data.storage import PIECE, Array, Storage, npy_header
-from tf_twostage.errors import InputError
+from tf_twostage.errors import InputError, reason
 from tf_twostage.files import shown
 
 # Keys of the images to train on and of those held out, as users name them; the first that fit.
@@ -24,6 +24,8 @@ PAIRS = tuple(
     for held in ("test", "validation", "val")
     for form in ("{}", "x_{}", "X_{}", "{}_images")
 )
+
+_MOST_TURNED = 2**32  # bytes of an array in Fortran's order: it is read whole
 
 _WANTED = (
     "expected uint8 [N, H, W] or [N, H, W, C] with C 1 or 3 and at least one image, under the keys "
@@ -73,7 +75,7 @@ class Npz:
         except InputError:
             raise
         except Exception as error:  # whatever a damaged zip or .npy raises
-            text = f"{shown(self.path)} can't be read ({error}): write it again"
+            text = f"{shown(self.path)} can't be read ({reason(error)}): write it again"
             raise InputError(text) from error
         return Splits(train, test, _in_words(self.path, members), content_hash(train, test))
 
@@ -101,6 +103,11 @@ class Member(NamedTuple):
         return self.shape[0]
 
     @property
+    def size(self) -> int:
+        """Bytes of the values."""
+        return math.prod(self.shape) * self.dtype.itemsize
+
+    @property
     def image_shape(self) -> tuple[int, int, int]:
         """(H, W, C)."""
         return (*self.shape[1:], 1) if len(self.shape) == 3 else self.shape[1:]
@@ -111,7 +118,7 @@ class Member(NamedTuple):
         return self.dtype == np.uint8 and fits and 0 not in self.shape
 
     def __str__(self) -> str:
-        return f"{self.key}: {self.dtype} {list(self.shape)}"
+        return f"{shown(self.key)}: {self.dtype} {list(self.shape)}"
 
 
 def _chosen(path: pathlib.Path, key: str | None) -> tuple[Member, ...]:
@@ -123,6 +130,11 @@ def _chosen(path: pathlib.Path, key: str | None) -> tuple[Member, ...]:
         raise InputError(f"{_holdings(path, found)}: {_WANTED}")
     if both and members[0].image_shape != members[1].image_shape:
         raise InputError(f"{_holdings(path, found)}: both need images of one shape")
+    if any(member.fortran and member.size > _MOST_TURNED for member in members):
+        raise InputError(
+            f"{_holdings(path, found)}, in Fortran's order and too large for that: "
+            "write it again with np.ascontiguousarray"
+        )
     return members
 
 
@@ -138,7 +150,7 @@ def _keys(path: pathlib.Path, found: dict[str, Member], key: str | None) -> tupl
     fitting = [name for name, member in found.items() if member.holds_images]
     if "images" in fitting or len(fitting) == 1:
         return ("images",) if "images" in fitting else (fitting[0],)
-    say = f"name one, such as {shown(path)}:{fitting[0]}" if fitting else _WANTED
+    say = f"name one, such as {shown(path)}:{shown(fitting[0])}" if fitting else _WANTED
     raise InputError(f"{_holdings(path, found)}: {say}")
 
 
@@ -151,10 +163,19 @@ def _members(path: pathlib.Path) -> dict[str, Member]:
                 if info.filename.endswith(".npy"):
                     key = info.filename.removesuffix(".npy")
                     with archive.open(info) as file:
-                        found[key] = Member(key, *npy_header(file), info.CRC)
+                        found[key] = member = Member(key, *npy_header(file), info.CRC)
+                        _check_size(member, info.file_size - file.tell())
     except Exception as error:  # whatever a damaged zip or .npy raises
-        raise InputError(f"{shown(path)} isn't a readable .npz ({error}): {_WANTED}") from error
+        text = f"{shown(path)} isn't a readable .npz ({reason(error)}): {_WANTED}"
+        raise InputError(text) from error
     return found
+
+
+def _check_size(member: Member, size: int) -> None:
+    """Raises ValueError where the values that follow a header are not of the size it claims."""
+    sound = min(member.shape, default=0) >= 0 and member.size == size
+    if not member.dtype.hasobject and not sound:
+        raise ValueError(f"{shown(member.key)} has {size:,} bytes, and its header claims others")
 
 
 def _holdings(path: pathlib.Path, found: dict[str, Member]) -> str:
@@ -186,7 +207,8 @@ def _hold_out(path: pathlib.Path, member: Member, storage: Storage) -> tuple[Arr
 def _pieces(path: pathlib.Path, member: Member) -> Iterator[np.ndarray]:
     """The images of an array in order, uint8 [n, H, W, C] at a time."""
     if member.fortran:  # its images do not lie one after the other
-        yield np.load(path)[member.key].reshape(member.images, *member.image_shape)
+        whole = np.load(path, allow_pickle=False)[member.key]
+        yield whole.reshape(member.images, *member.image_shape)
         return
     size = math.prod(member.image_shape)
     most = max(1, PIECE // size)

@@ -153,9 +153,20 @@ class Storage:
         return in_memory(shape, dtype) if self._fits(size) else self._in_file(shape, dtype, size)
 
     def read_npy(self, path: pathlib.Path) -> Array:
-        """An array of an .npy file: read whole if it fits, else left there."""
+        """An array of an .npy file: read whole if it fits, else left there.
+
+        Raises:
+          InputError: the file is damaged, or no C-ordered array of numbers.
+        """
         file = open(path, "rb")  # noqa: SIM115 (the rows keep it open)
-        shape, _, dtype = npy_header(file)
+        try:
+            shape, fortran, dtype = npy_header(file)
+            size, rest = math.prod(shape) * dtype.itemsize, path.stat().st_size - file.tell()
+            sound = min(shape) >= 0 and size <= rest and dtype.kind in "fiu" and not fortran
+        except Exception:  # whatever a damaged header raises
+            sound = False
+        if not sound:
+            raise InputError(f"{files.shown(path)} is damaged: delete it, it is made again")
         rows = FileRows(file, shape, dtype, file.tell())
         if not self._fits(path.stat().st_size):
             return rows

@@ -1,6 +1,7 @@
 """TFDS' builders: found, prepared, read, and what stands in the way in one line."""
 
 import contextlib
+import json
 import logging
 import os
 import pathlib
@@ -8,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from tf_twostage.data.identity import identity
-from tf_twostage.errors import InputError
+from tf_twostage.errors import InputError, reason
 from tf_twostage.files import PathLike, shown
 
 CELEBA = "celeb_a"  # TFDS' name
@@ -21,6 +22,7 @@ CELEBA_FILES = (
 )
 
 _REACH_SECONDS = 10
+_CLASS_KEYS = ("pythonClassName", "python_class_name", "type")  # of features.json, also formerly
 
 
 def builder_of(name: str, data_dir: PathLike | None) -> Any:
@@ -37,6 +39,37 @@ def builder_of(name: str, data_dir: PathLike | None) -> Any:
             f"{name} needs TensorFlow Datasets, and importing it failed ({error}): "
             "run pip install tensorflow-datasets importlib_resources"
         ) from error
+
+
+def check_features(name: str, data_dir: PathLike | None) -> None:
+    """Makes sure that a prepared set names no code but TFDS' own: TFDS would import it.
+
+    Raises:
+      InputError: it does, or its description is damaged.
+    """
+    root = pathlib.Path(data_dir or "~/tensorflow_datasets").expanduser() / name.split("/")[0]
+    for path in root.rglob("features.json"):
+        foreign = [one for one in _class_names(path) if not one.startswith("tensorflow_datasets.")]
+        if foreign:
+            raise InputError(
+                f"{shown(path)} names code of its own, {shown(foreign[0])}, which is not run: "
+                "prepare the set from its source"
+            )
+
+
+def _class_names(path: pathlib.Path) -> list[str]:
+    """The names of Python classes in a features.json."""
+    names: list[str] = []
+
+    def collect(pairs: list[tuple[str, object]]) -> None:
+        names.extend(v for k, v in pairs if k in _CLASS_KEYS and isinstance(v, str) and "." in v)
+
+    try:
+        json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=collect)
+    except (OSError, ValueError, RecursionError) as error:
+        text = f"{shown(path)} is damaged ({reason(error)}): prepare the set anew"
+        raise InputError(text) from None
+    return names
 
 
 def prepared(name: str, data_dir: PathLike | None) -> Any:

@@ -12,7 +12,7 @@ from tf_twostage.data.resizing import centred_square
 from tf_twostage.data.run_names import run_name
 from tf_twostage.data.splits import Outline, Splits
 from tf_twostage.data.storage import Storage
-from tf_twostage.errors import InputError
+from tf_twostage.errors import InputError, reason
 from tf_twostage.files import PathLike
 
 PREFIX = "tfds:"
@@ -84,13 +84,13 @@ def _plan(source: TfdsNamed) -> _Plan:
 
 def _prepared(source: TfdsNamed) -> Any:
     try:
+        tfds_builders.check_features(source.name, source.data_dir)
         builder = tfds_builders.builder_of(source.name, source.data_dir)
     except InputError:
         raise
     except Exception as error:  # TFDS lets through what its many parts raise
-        reason = str(error).strip().splitlines()[0][:200]
         raise InputError(
-            f"TensorFlow Datasets has no set {source.name!r} here ({reason})"
+            f"TensorFlow Datasets has no set {source.name!r} here ({reason(error)[:200]})"
         ) from error
     if not builder.is_prepared():
         raise InputError(
