@@ -1,7 +1,9 @@
 """`stage1.csv` and `stage2.csv`: a row an epoch."""
 
 import csv
+import math
 import pathlib
+import sys
 from collections.abc import Sequence
 
 from tf_twostage import files
@@ -27,11 +29,25 @@ def write_rows(path: pathlib.Path, rows: Sequence[dict]) -> None:
 
 
 def read_rows(path: pathlib.Path) -> list[dict]:
-    """The rows of a log, as text; none where there is no log yet."""
+    """The rows of a log, numbers as text; none where there is no log yet or it is damaged."""
     if not path.exists():
         return []
-    with path.open(newline="") as file:
-        return list(csv.DictReader(file))
+    try:
+        with path.open(newline="") as file:
+            rows = list(csv.DictReader(file))
+        _check(rows)
+    except (OSError, ValueError, TypeError, csv.Error):
+        print(f"warning: {files.shown(path)} is damaged: it counts as absent", file=sys.stderr)
+        return []
+    return rows
+
+
+def _check(rows: Sequence[dict]) -> None:
+    """Raises ValueError or TypeError where a value is no number, or no epoch is told."""
+    for row in rows:
+        numbers = {name: float(value) for name, value in row.items()}
+        if not math.isfinite(numbers.get("epoch", math.nan)):
+            raise ValueError("a row tells no epoch")
 
 
 def read_log(path: pathlib.Path) -> dict[str, list[float]]:

@@ -91,14 +91,15 @@ def refused(path: PathLike, reason: object) -> WriteError:
 
 def replace_text(path: PathLike, text: str) -> None:
     """`replace_file` with a text."""
-    replace_file(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+    content = text.encode("utf-8", "backslashreplace")  # a file's name may hold any bytes
+    replace_file(path, lambda temporary: temporary.write_bytes(content))
 
 
 def read_json(path: pathlib.Path) -> dict:
     """A JSON object; empty where the file is absent, damaged or something else."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return content if isinstance(content, dict) else {}
 

@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 
 @dataclasses.dataclass(frozen=True)
@@ -148,6 +148,15 @@ class BestFid:
         best = dict(min(rows, key=lambda row: row[protocol]))
         return cls(int(best.pop("epoch")), len(rows), best)
 
+    @classmethod
+    def from_dict(cls, values: dict | None, protocols: Iterable[str]) -> "BestFid | None":
+        """The record of metrics.json; None where there is none or a protocol is missing."""
+        names = [field.name for field in dataclasses.fields(cls)]
+        if not values or not set(names) <= set(values):
+            return None
+        known = {name: values[name] for name in names}
+        return cls(**known) if set(protocols) <= set(known["protocols"] or ()) else None
+
 
 @dataclasses.dataclass(frozen=True)
 class FidScores:
@@ -179,10 +188,12 @@ class FidScores:
         """The record that `as_dict` was made of; None where there is none or it is not whole."""
         names = [field.name for field in dataclasses.fields(cls)]
         known = {name: values[name] for name in names if name in values} if values else {}
-        if not set(names) - {"best"} <= set(known):
+        if not set(names) - {"best"} <= set(known) or None in known.values():
             return None
-        best = known.get("best")
-        return cls(**known | {"best": BestFid(**best) if best else None})
+        protocols = known["protocols"]
+        if known["protocol"] not in protocols or not all("stage1" in p for p in protocols.values()):
+            return None
+        return cls(**known | {"best": BestFid.from_dict(known.get("best"), protocols)})
 
     def as_dict(self) -> dict:
         """As it stands in metrics.json: the first protocol's numbers once more on top."""

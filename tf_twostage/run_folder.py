@@ -5,7 +5,7 @@ import json
 import pathlib
 import sys
 
-from tf_twostage import epoch_log, files, recipes
+from tf_twostage import epoch_log, files, json_forms, recipes
 from tf_twostage.errors import InputError
 
 # What makes a run another run; the rest of config.json only tells how it was done.
@@ -161,18 +161,22 @@ class RunFolder:
         """
         if not self.config.exists():
             raise InputError(f"{self.path} holds no run: there is no {self.config.name} in it")
-        config = files.read_json(self.config)
+        config = _read(self.config, json_forms.CONFIG)
         if not config:
             raise InputError(f"{self.config} is damaged: delete {self.path}, or restore the file")
         return _today(config)
 
     def read_config(self) -> dict:
         """config.json; {} where there is none or it is damaged."""
-        return _today(_read(self.config))
+        return _today(_read_or_warn(self.config, json_forms.CONFIG))
 
     def read_metrics(self) -> dict:
         """metrics.json; {} where there is none or it is damaged."""
-        return _read(self.metrics)
+        return _read_or_warn(self.metrics, json_forms.METRICS)
+
+    def read_live_decoder(self) -> dict:
+        """live_decoder.json; {} where there is none or it is damaged."""
+        return _read_or_warn(self.live_decoder, json_forms.LIVE_DECODER)
 
     def load_metrics(self) -> dict:
         """metrics.json.
@@ -216,8 +220,14 @@ class RunFolder:
         return [stage for stage in STAGES if self.weights(stage).exists()]
 
 
-def _read(path: pathlib.Path) -> dict:
+def _read(path: pathlib.Path, form: dict) -> dict:
+    """What a JSON file holds; {} where it is absent, damaged or of another form."""
     content = files.read_json(path)
+    return content if json_forms.fits(content, form) else {}
+
+
+def _read_or_warn(path: pathlib.Path, form: dict) -> dict:
+    content = _read(path, form)
     if not content and path.exists():
         print(f"warning: {path} is damaged: it counts as absent", file=sys.stderr)
     return content

@@ -32,11 +32,13 @@ METRICS = {
     "fid": {
         "protocol": "table1",
         "dims": 768,
+        "inception_git_blob": "f00",
         "images": 1000,
         "comparable_with_table1": False,
         "stage1": 3.5,
         "stage2": 2.5,
         "training_images": 0.5,
+        "protocols": {"table1": {"stage1": 3.5, "stage2": 2.5}},
     },
 }
 

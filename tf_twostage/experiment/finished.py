@@ -3,9 +3,12 @@
 import pathlib
 from typing import NamedTuple
 
+from tf_twostage.errors import InputError
 from tf_twostage.models import loading, precision
-from tf_twostage.models.latent_model import LatentModel
+from tf_twostage.models.latent_model import LatentModel, Setting
 from tf_twostage.run_folder import RunFolder
+
+DATASET = ("name", "train", "test")  # what model card and figures need to know of it
 
 
 class FinishedRun(NamedTuple):
@@ -27,6 +30,20 @@ def load(path: str) -> FinishedRun:
       InputError: no run there, it has not finished, or a file of it is damaged.
     """
     folder = RunFolder(pathlib.Path(path).expanduser())
-    config, metrics = folder.load_config(), folder.load_metrics()
+    config, metrics = config_of(folder), folder.load_metrics()
     precision.allow_tf32(bool(config.get("tf32")))
     return FinishedRun(folder, config, metrics, loading.load(folder.path))
+
+
+def config_of(folder: RunFolder) -> dict:
+    """config.json of a finished run.
+
+    Raises:
+      InputError: there is none, or it lacks what every finished run has.
+    """
+    config = folder.load_config()
+    Setting.of(folder)
+    missing = [name for name in DATASET if config["dataset"].get(name) is None]
+    if missing:
+        raise InputError(f"{folder.config} is damaged (no {', '.join(missing)}): restore it")
+    return config

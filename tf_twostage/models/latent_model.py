@@ -13,7 +13,7 @@ from keras import ops
 
 from tf_twostage import keras_settings, recipes
 from tf_twostage.errors import InputError
-from tf_twostage.models import inference, inputs, weights
+from tf_twostage.models import inference, inputs, shapes, weights
 from tf_twostage.models.inputs import as_float
 from tf_twostage.models.networks import Posterior
 from tf_twostage.run_folder import RunFolder
@@ -253,9 +253,11 @@ class Setting(NamedTuple):
         config = folder.load_config()
         try:
             image_shape = tuple(config["dataset"]["image_shape"])
-            return cls(recipes.from_config(config["recipe"]), image_shape, config["seed"])
+            setting = cls(recipes.from_config(config["recipe"]), image_shape, int(config["seed"]))
         except (KeyError, TypeError) as error:
             raise InputError(f"{folder.config} is damaged ({error!r}): restore it") from None
+        shapes.check_image_shape(setting.recipe.network, image_shape)
+        return setting
 
 
 def normal(shape: tuple[int, ...], seed) -> np.ndarray:

@@ -8,6 +8,7 @@ import keras
 
 from tf_twostage import files, sealed
 from tf_twostage.errors import InputError
+from tf_twostage.models import hdf5_checks
 from tf_twostage.sealed import Seal
 
 
@@ -53,10 +54,11 @@ def load(model: keras.Model, path: pathlib.Path) -> None:
     """
     sealed_whole = _is_sealed(path)
     try:
+        hdf5_checks.check(path)
         model.load_weights(path)
     except OSError as error:
         raise DamagedError(f"{path} is damaged ({_reason(error)}): delete it") from None
-    except (ValueError, KeyError) as error:
+    except Exception as error:  # whatever a damaged HDF5 file raises
         damaged = "" if sealed_whole else "damaged or "
         message = f"{path} is {damaged}of another network ({_reason(error)}): delete it"
         raise InputError(message) from None

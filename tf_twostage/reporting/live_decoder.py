@@ -17,6 +17,7 @@ from tf_twostage.reporting import page
 from tf_twostage.run_folder import RunFolder
 
 MOST_BYTES = 4_000_000  # of the weights in a page; its pictures leave it below 5 MB
+MOST_SLIDERS = 4096
 DRAWS = 256  # latents behind each button
 SCRIPT = pathlib.Path(__file__).with_suffix(".js")
 ABSENT = (
@@ -145,8 +146,8 @@ def html(folder: RunFolder, lambda_: object) -> str:
       lambda_: what metrics.json has for lambda_j; sliders have their order where it is a number
         for each latent dimension.
     """
-    stored = files.read_json(folder.live_decoder)
-    if not stored:
+    stored = folder.read_live_decoder()
+    if not _is_whole(stored):
         return page.missing(ABSENT)
     known = [value for value in page.as_list(lambda_) if page.is_number(value)]
     ordered = len(known) == stored["latent_dim"]
@@ -159,6 +160,13 @@ def html(folder: RunFolder, lambda_: object) -> str:
         f'<script type="application/json" id="live-data">{text}</script>'
         f"<script>{SCRIPT.read_text(encoding='utf-8')}</script>"
     )
+
+
+def _is_whole(stored: dict) -> bool:
+    """Whether all that the script needs is there."""
+    shape, kappa, draws = (stored.get(name) for name in ("image_shape", "latent_dim", "draws"))
+    known = bool(draws) and set(draws) <= set(BUTTONS) and None not in draws.values()
+    return known and shape is not None and len(shape) == 3 and 0 < (kappa or 0) <= MOST_SLIDERS
 
 
 def _sliders(lambda_: list[float] | None, kappa: int) -> dict:

@@ -8,6 +8,7 @@ import json
 from collections.abc import Collection
 
 from tf_twostage import recipes
+from tf_twostage.metrics import FidScores
 from tf_twostage.models import signatures
 from tf_twostage.reporting import page
 from tf_twostage.reporting.numbers import Parts
@@ -63,7 +64,7 @@ def write(config: dict, metrics: dict, names: Collection[str]) -> str:
         "Training": _training(config),
         "Measured": _measured(metrics),
         "Use": _use(name),
-        "Calling it": _calls(config, metrics, names),
+        "Calling it": _calls(config, names),
     }
     text = "\n\n".join(f"## {title}\n\n{body}" for title, body in sections.items())
     return f"# {parts.title} on {name}\n\n{text}\n"
@@ -130,10 +131,10 @@ def _measured(metrics: dict) -> str:
     rows = []
     if metrics.get("gamma") is not None:
         rows.append(("γ, the decoder's variance", page.text(metrics["gamma"])))
-    if "active_dimensions" in metrics:
-        active = f"{metrics['active_dimensions']} of {metrics['latent_dim']}"
+    if metrics.get("active_dimensions") is not None:
+        active = f"{metrics['active_dimensions']} of {page.text(metrics.get('latent_dim'))}"
         rows.append(("active latent dimensions", active))
-    if "reconstruction_mse" in metrics:
+    if metrics.get("reconstruction_mse") is not None:
         error = page.text(metrics["reconstruction_mse"])
         rows.append(("squared error of reconstructions, a pixel", error))
     distances = page.as_mapping(metrics.get("sliced_wasserstein"))
@@ -147,17 +148,17 @@ def _measured(metrics: dict) -> str:
 
 
 def _fid_rows(metrics: dict) -> list[tuple[str, str]]:
-    fid = metrics.get("fid")
+    fid = FidScores.from_dict(metrics.get("fid"))
     if not fid:
         return [("FID", "not measured")]
-    against = "" if fid["comparable_with_table1"] else "; **compares with no published number**"
+    against = "" if fid.comparable_with_table1 else "; **compares with no published number**"
     title = (
-        f"FID, protocol `{fid['protocol']}`, {fid['dims']} dimensions, {fid['images']:,} images "
+        f"FID, protocol `{fid.protocol}`, {fid.dims} dimensions, {fid.images:,} images "
         f"on each side{against}"
     )
-    found = {"best checkpoint": fid["best"]["protocols"][fid["protocol"]]} if "best" in fid else {}
-    found |= {key: fid[key] for key in ("reconstruction", "stage1", "stage2") if key in fid}
-    found |= {"training images, the floor": fid["training_images"]}
+    found = {"best checkpoint": fid.best.protocols[fid.protocol]} if fid.best else {}
+    found |= fid.protocols[fid.protocol]
+    found |= {"training images, the floor": fid.training_images}
     return [(title, ", ".join(f"{key} {page.text(value)}" for key, value in found.items()))]
 
 
@@ -170,7 +171,8 @@ def _use(name: str) -> str:
     )
 
 
-def _calls(config: dict, metrics: dict, names: Collection[str]) -> str:
+def _calls(config: dict, names: Collection[str]) -> str:
+    kappa = recipes.from_config(config["recipe"]).latent_dim
     names = [name for name in SIGNATURES if name in names]
     table = "\n".join(
         f"| `{name}`{' (default)' if name == names[0] else ''} | {takes} | {gives} |"
@@ -180,14 +182,14 @@ def _calls(config: dict, metrics: dict, names: Collection[str]) -> str:
     shape = ", ".join(map(str, config["dataset"]["image_shape"]))
     values = {
         "count, seed": "count=tf.constant(4), seed=tf.constant([0, 0])",
-        "latents": f"latents=tf.zeros([1, {metrics['latent_dim']}])",
+        "latents": f"latents=tf.zeros([1, {kappa}])",
         "images": "images=images",
         "first, second, steps": "first=images, second=images, steps=tf.constant(5)",
     }
     calls = "\n".join(f'call["{name}"]({values[SIGNATURES[name][0]]})' for name in names)
     return (
         f"| signature | takes | gives |\n|---|---|---|\n{table}\n\n"
-        f"Images are float32 [N, {shape}] in 0..1, latents float32 [N, {metrics['latent_dim']}], "
+        f"Images are float32 [N, {shape}] in 0..1, latents float32 [N, {kappa}], "
         "`count` and `steps` int32, `seed` two int32: (s, 0) gives the images of "
         f"`sample(count, seed=s)`. At most {signatures.MOST:,} images a call, 2 to "
         f"{signatures.MOST_STEPS} steps. Bad input is an InvalidArgument error.\n\n"

@@ -102,7 +102,7 @@ def aggregate(runs: list[Run]) -> list[Table]:
         recipe = run.recipe
         place = {"suggested": "paper"}.get(recipe["name"], recipe["name"])
         key = (
-            recipes.NAMES.index(place),
+            [*recipes.NAMES, place].index(place),
             recipe["network"],
             changes,
             run.fid.dims,

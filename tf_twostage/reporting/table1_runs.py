@@ -4,6 +4,7 @@ import dataclasses
 import pathlib
 
 from tf_twostage import recipes, table1_values
+from tf_twostage.errors import InputError
 from tf_twostage.metrics import FidScores
 from tf_twostage.recipes import gan
 from tf_twostage.run_folder import RunFolder
@@ -77,7 +78,7 @@ class Run:
     def changes(self) -> dict:
         """Overrides, but for those that only choose a row or change nothing."""
         known = (*_ROW, *_DRAWN) if self.searched else _ROW
-        overrides = self.config.get("overrides", {}).items()
+        overrides = (self.config.get("overrides") or {}).items()
         return {k: v for k, v in overrides if k not in known and (k, v) != ("epochs_scale", 1)}
 
     def scores(self, protocol: str) -> dict[str, float]:
@@ -110,14 +111,28 @@ class Run:
 
 def collect(folder: pathlib.Path) -> list[Run]:
     """The finished runs with FIDs below an output folder, in the order of their paths."""
-    runs = []
-    for path in sorted(folder.glob("*/*/trial_*")):
-        run = RunFolder(path)
-        metrics, config = run.read_metrics(), run.read_config()
-        fid = FidScores.from_dict(metrics.get("fid"))
-        if fid and config.get("recipe"):
-            stages = set(metrics["stages"]) & set(recipes.from_config(config["recipe"]).stages)
-            logs = run.read_logs()
-            epochs = {s: len(logs[s]["epoch"]) if s in logs else 0 for s in sorted(stages)}
-            runs.append(Run(path.relative_to(folder).as_posix(), config, fid, epochs))
-    return runs
+    found = (_finished(folder, path) for path in sorted(folder.glob("*/*/trial_*")))
+    return [run for run in found if run]
+
+
+def _finished(root: pathlib.Path, path: pathlib.Path) -> Run | None:
+    """The run of a folder; None where it has no FIDs under each protocol."""
+    folder = RunFolder(path)
+    metrics, config = folder.read_metrics(), folder.read_config()
+    fid = FidScores.from_dict(metrics.get("fid"))
+    if not fid or not set(recipes.FID_PROTOCOLS) <= set(fid.protocols) or not _tells(config):
+        return None
+    try:
+        recipe = recipes.from_config(config["recipe"])
+    except InputError as error:
+        raise InputError(f"{folder.config}: {error}") from None
+    stages = set(metrics.get("stages") or ()) & set(recipe.stages)
+    logs = folder.read_logs()
+    epochs = {s: len(logs[s]["epoch"]) if s in logs else 0 for s in sorted(stages)}
+    config["recipe"] = dataclasses.asdict(recipe)  # former versions had fewer values
+    return Run(path.relative_to(root).as_posix(), config, fid, epochs)
+
+
+def _tells(config: dict) -> bool:
+    """Whether a config.json tells recipe and data set."""
+    return bool(config.get("recipe")) and bool((config.get("dataset") or {}).get("name"))
