@@ -4,7 +4,9 @@
 """
 
 import os
+import threading
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,6 +16,8 @@ from fid.errors import Error
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff")
 KINDS = "PNG, JPEG, BMP, GIF, WebP or TIFF"
+MOST_PIXELS = 20_000 * 20_000  # of a file; Pillow's own limit is less than half of it
+_raising = threading.Lock()
 _PNG_DEPTH = 24  # the byte of a PNG file that says how many bits a channel has
 _TIFF_DEPTH = 258  # the tag BitsPerSample of a TIFF file
 
@@ -22,45 +26,90 @@ class Found(NamedTuple):
     """What lies below a folder.
 
     Attributes:
-        files: the image files, in the order of their paths below the folder.
+        names: the image files' paths below the folder, in their order.
         left_out: how many other files there are, by suffix.
     """
 
-    files: list[Path]
+    names: list[str]
     left_out: Counter[str]
 
 
 def find(root: Path) -> Found:
     """The image files below a folder, by their suffix, upper or lower case.
 
-    Links are followed; a folder or a file that several paths lead to counts once. Hidden files and
-    folders (their names begin with a dot) and `__MACOSX` are passed over in silence.
-    """
-    files, left_out = {}, Counter()
-    for path in _visible_files(root):
-        if path.suffix.lower() in SUFFIXES:
-            files.setdefault(os.path.realpath(path), path)
-        else:
-            left_out[path.suffix.lower()] += 1
-    return Found(sorted(files.values(), key=lambda path: path.as_posix()), left_out)
-
-
-def _visible_files(root: Path) -> list[Path]:
-    """Every file below a folder that is not hidden; each real folder is visited once.
+    Links are followed; a folder or a file that several paths lead to counts once, a file under its
+    own name. Hidden files and folders (their names begin with a dot) and `__MACOSX` are passed over
+    in silence.
 
     Raises:
         Error: a folder cannot be listed.
     """
-    seen, found = set(), []
-    for folder, subfolders, names in os.walk(root, onerror=_refuse, followlinks=True):
-        place = os.stat(folder)
-        if (place.st_dev, place.st_ino) in seen:
-            subfolders.clear()
-            continue
-        seen.add((place.st_dev, place.st_ino))
-        subfolders[:] = sorted(n for n in subfolders if not (n[0] == "." or n == "__MACOSX"))
-        found += [Path(folder, name) for name in sorted(names) if name[0] != "."]
-    return found
+    listing = _Listing(root)
+    names, left_out, links = [], Counter(), {}
+    for name, is_link in listing:
+        suffix = os.path.splitext(name)[1].lower()
+        if suffix not in SUFFIXES:
+            left_out[suffix] += 1
+        elif is_link:
+            links.setdefault(os.path.realpath(root / name), name)
+        else:
+            names.append(name)
+    names += [name for target, name in sorted(links.items()) if not listing.holds(target)]
+    return Found(sorted(names), left_out)
+
+
+class _Listing:
+    """Every file below a folder that is not hidden; each real folder is visited once.
+
+    Iterating gives names below the folder, and whether each is a link.
+    """
+
+    def __init__(self, root: Path):
+        self._root = root
+        self._seen: set[tuple[int, int]] = set()  # devices and inodes of folders
+
+    def __iter__(self) -> Iterator[tuple[str, bool]]:
+        waiting = [""]
+        while waiting:
+            below = waiting.pop()
+            folders = []
+            for entry in self._visible(below):
+                name = os.path.join(below, entry.name)
+                if _is_folder(entry):
+                    folders.append(name)
+                else:
+                    yield name, entry.is_symlink()
+            waiting += sorted(folders, reverse=True)
+
+    def _visible(self, below: str) -> Iterator[os.DirEntry]:
+        """What lies in a folder; nothing the second time."""
+        try:
+            place = _place(self._root / below)
+            if place in self._seen:
+                return
+            self._seen.add(place)
+            with os.scandir(self._root / below) as entries:
+                yield from (e for e in entries if e.name[0] != "." and e.name != "__MACOSX")
+        except OSError as error:
+            _refuse(error)
+
+    def holds(self, target: str) -> bool:
+        """Whether the target of a link is among the images listed under their own names."""
+        folder, name = os.path.split(target)
+        counts = name[0] != "." and os.path.splitext(name)[1].lower() in SUFFIXES
+        return counts and os.path.isfile(target) and _place(folder) in self._seen
+
+
+def _is_folder(entry: os.DirEntry) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link that leads to itself
+        return False
+
+
+def _place(folder: str | Path) -> tuple[int, int]:
+    status = os.stat(folder)
+    return status.st_dev, status.st_ino
 
 
 def _refuse(error: OSError) -> None:
@@ -74,24 +123,43 @@ def left_out_text(left_out: Counter[str]) -> str:
     return f"{total:,} {'file' if total == 1 else 'files'} left out: {', '.join(kinds)}"
 
 
-def read(path: Path) -> np.ndarray:
-    """One image file as uint8 [H, W, 3].
+def read(path: Path, most_pixels: int = MOST_PIXELS) -> np.ndarray | None:
+    """One image file as uint8 [H, W, 3]; None if it has more than `most_pixels`.
 
     The image stands as its EXIF orientation says, its transparent parts are laid on white, grey is
     repeated over the channels, and of an animation it is the first frame.
 
     Raises:
-        Error: Pillow cannot read the file, or it has more than 8 bits a channel.
+        Error: Pillow cannot read the file, or it has more than 8 bits a channel or more than
+            `MOST_PIXELS`.
     """
-    from PIL import Image
-
     try:
-        with Image.open(path) as image:
+        with _opened(path) as image:
+            pixels = image.width * image.height
+            if pixels > MOST_PIXELS:
+                raise ValueError(f"{pixels:,} pixels exceeds limit of {MOST_PIXELS:,}")
             if not _is_deep(image, path):
-                return np.asarray(_on_white(_upright(image)).convert("RGB"))
+                return _pixels(image) if pixels <= most_pixels else None
     except Exception as error:  # Pillow raises many kinds on damaged files
         raise Error(f"cannot read the image {path}: {_reason(error)}") from None
     raise Error(f"the image {path} has more than 8 bits a channel; convert it to 8")
+
+
+def _opened(path: Path) -> Any:
+    """An image, its pixels not decoded yet. Pillow's limit of pixels is set to ours meanwhile."""
+    from PIL import Image
+
+    with _raising:
+        pillows, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, MOST_PIXELS
+        try:
+            return Image.open(path)
+        finally:
+            Image.MAX_IMAGE_PIXELS = pillows
+
+
+def _pixels(image: Any) -> np.ndarray:
+    image = _on_white(_upright(image))
+    return np.asarray(image if image.mode == "RGB" else image.convert("RGB"))
 
 
 def _is_deep(image: Any, path: Path) -> bool:

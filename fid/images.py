@@ -4,7 +4,7 @@ import hashlib
 import itertools
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from fid.errors import Error, warn
 _HELD_OUT = ("test", "val", "validation")  # names of folders beside `train`
 _CHUNK = 64  # images in a batch cut from an array or read from a folder
 _READERS = 4  # threads that decode files
+_LARGE = 2**24  # pixels of an image beyond which the reader decodes it, when its turn has come
 
 
 class Folder:
@@ -35,23 +36,37 @@ class Folder:
         if not self.path.is_dir():
             raise Error(f"no folder {self.path}")
         _check_one_set(self.path)
-        self.files, left_out = image_files.find(self.path)
-        if not self.files:
+        self._names, left_out = image_files.find(self.path)
+        if not self._names:
             raise Error(f"the folder {self.path} holds no {image_files.KINDS} file")
         if left_out:
             warn(f"{self.path}: {image_files.left_out_text(left_out)}")
 
     def __len__(self) -> int:
-        return len(self.files)
+        return len(self._names)
+
+    def files(self) -> Iterator[Path]:
+        """The files, in the order of their paths below the folder."""
+        return (self.path / name for name in self._names)
 
     def __iter__(self) -> Iterator[np.ndarray]:
         group: list[np.ndarray] = []
-        for image in _read_ahead(image_files.read, self.files):
-            if group and (len(group) == _CHUNK or image.shape != group[0].shape):
-                yield np.stack(group)
+        for image in _read_ahead(self.files()):
+            if group and _is_whole(group, image):
+                yield _joined(group)
                 group = []
             group.append(image)
-        yield np.stack(group)
+        yield _joined(group)
+
+
+def _is_whole(group: list[np.ndarray], following: np.ndarray) -> bool:
+    """Whether the image that follows belongs into another batch than these."""
+    first = group[0]
+    return following.shape != first.shape or len(group) == npz_images.at_once(first[None])
+
+
+def _joined(group: list[np.ndarray]) -> np.ndarray:
+    return np.stack(group) if len(group) > 1 else group[0][None]  # which copies nothing
 
 
 def _check_one_set(folder: Path) -> None:
@@ -153,7 +168,7 @@ def content_hash(images: Any) -> str:
         raise Error("images from a generator can be read only once; give an array or a path")
     digest = hashlib.sha256()
     if isinstance(images, Folder):
-        for file in images.files:
+        for file in images.files():
             digest.update(hashlib.sha256(_bytes(file)).digest())
         return digest.hexdigest()
     for batch in batches(images):
@@ -177,15 +192,20 @@ def count(images: Any) -> int | None:
     return int(shape[0]) if shape else None
 
 
-def _read_ahead(read: Callable[[Path], np.ndarray], files: list[Path]) -> Iterator[np.ndarray]:
-    """`map(read, files)` in a few threads, never far ahead of the reader."""
+def _read_ahead(files: Iterator[Path]) -> Iterator[np.ndarray]:
+    """The images, read in a few threads, never far ahead of the reader; large ones one by one."""
     with ThreadPoolExecutor(_READERS) as pool:
-        rest = iter(files)
-        ahead = deque(pool.submit(read, file) for file in itertools.islice(rest, 2 * _READERS))
+
+        def begun(count: int) -> list:
+            some = itertools.islice(files, count)
+            return [(file, pool.submit(image_files.read, file, _LARGE)) for file in some]
+
+        ahead = deque(begun(2 * _READERS))
         while ahead:
-            image = ahead.popleft().result()
-            ahead.extend(pool.submit(read, file) for file in itertools.islice(rest, 1))
-            yield image
+            file, future = ahead.popleft()
+            image = future.result()
+            ahead.extend(begun(1))
+            yield image_files.read(file) if image is None else image
 
 
 def _grouped(single: Iterable[np.ndarray]) -> Iterator[np.ndarray]:

@@ -17,6 +17,7 @@ from fid.images import batches, check_pixels
 from fid.runners import FoldedGraph, Pack, UnfoldedGraph
 
 _CPU_BATCH, _GPU_BATCH = 8, 128
+_PACK_BYTES = 2**28  # of images beyond which no more are added to a run of the network
 _IN_FLIGHT = 2  # batches on a device at once: it need not wait for Python between them
 
 
@@ -157,7 +158,8 @@ class Inception:
             for pack, place in zip(packs, itertools.cycle(self._devices), strict=False):
                 waiting.append(pool.submit(self._run, place, pack, dims))
                 # The first run alone: it prepares the graph, which takes more memory than a run.
-                most = self._in_flight if (place, dims) in self._prepared else 0
+                alone = (place, dims) not in self._prepared or _bytes(pack) > _PACK_BYTES
+                most = 0 if alone else self._in_flight
                 while len(waiting) > most:
                     yield waiting.popleft().result()
                 self._prepared.add((place, dims))
@@ -192,18 +194,22 @@ class Inception:
 
 
 def _packs(batches: Iterable[np.ndarray], size: int) -> Iterator[Pack]:
-    """Images regrouped for the network: `size` in a pack, fewer in the last one."""
+    """Images regrouped for the network: `size` in a pack, fewer of large ones or in the last."""
     pack, count = [], 0
     for batch in map(to_network_input, batches):
         while len(batch):
             piece, batch = batch[: size - count], batch[size - count :]
             pack.append(piece)
             count += len(piece)
-            if count == size:
+            if count == size or _bytes(pack) > _PACK_BYTES:
                 yield pack
                 pack, count = [], 0
     if pack:
         yield pack
+
+
+def _bytes(pack: Pack) -> int:
+    return sum(piece.nbytes for piece in pack)
 
 
 def check_dims(dims: int) -> None:

@@ -154,7 +154,7 @@ def _chosen(found: dict[str, Header], key: str | None, path: Path) -> str:
     if len(fitting) == 1:
         return fitting[0]
     advice = (
-        f"say which, such as {path}:{fitting[-1]}"
+        f"say which, such as {path}:{_shown(fitting[-1])}"
         if fitting
         else f"expected mu and sigma, or {_WANTED}"
     )
@@ -163,4 +163,9 @@ def _chosen(found: dict[str, Header], key: str | None, path: Path) -> str:
 
 def _holdings(found: dict[str, Header]) -> str:
     each = (f"{key}: {header.dtype} {list(header.shape)}" for key, header in found.items())
-    return ", ".join(each) or "no array"
+    return _shown(", ".join(each)) or "no array"
+
+
+def _shown(text: str) -> str:
+    """Names from a file on one line, whatever cannot be printed escaped."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)

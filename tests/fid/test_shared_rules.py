@@ -20,12 +20,12 @@ def folder(tmp_path_factory):
 
 def test_the_same_files_count(folder):
     assert scored.SUFFIXES == trained.SUFFIXES
-    assert len(scored.find(folder).files) > 15
+    assert len(scored.find(folder).names) > 15
     assert tuple(scored.find(folder)) == tuple(trained.find(folder))
 
 
 def test_files_have_the_same_pixels(folder):
-    for path in scored.find(folder).files:
+    for path in map(folder.joinpath, scored.find(folder).names):
         pixels = scored.read(path)
         np.testing.assert_array_equal(pixels, trained.read(path, "RGB"), err_msg=str(path))
         if trained.header(path).grey:

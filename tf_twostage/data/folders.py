@@ -1,17 +1,19 @@
 """A user's own images: any folder of pictures of one size."""
 
 import dataclasses
+import itertools
 import os
 import pathlib
 import sys
 from collections import Counter
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
 
 from tf_twostage.data import held_out, image_files
 from tf_twostage.data.decoding import decode_all
-from tf_twostage.data.identity import content_hash, identity
+from tf_twostage.data.identity import content_hash, digest
 from tf_twostage.data.resizing import centred_square
 from tf_twostage.data.run_names import run_name
 from tf_twostage.data.splits import Outline, Splits
@@ -57,15 +59,15 @@ class Folder:
     def outline(self) -> Outline:
         """Shape and counts, from the files' headers."""
         files = _listed(self.root)
-        shape = _common_shape(files.train + files.test, self.image_size)
+        shape = _common_shape(files, self.image_size)
         return Outline(shape, len(files.train), len(files.test), files.identity)
 
     def load(self, storage: Storage) -> Splits:
         files = _listed(self.root)
         if files.left_out:
             print(f"{shown(self.root)}: {files.left_out}", file=sys.stderr)
-        shape = _common_shape(files.train + files.test, self.image_size)
-        arrays = [_decoded(paths, shape, storage) for paths in (files.train, files.test)]
+        shape = _common_shape(files, self.image_size)
+        arrays = [_decoded(files, names, shape, storage) for names in (files.train, files.test)]
         return Splits(*arrays, str(files), content_hash(*arrays))
 
 
@@ -73,19 +75,20 @@ class Files(NamedTuple):
     """A folder's images to train on and to hold out, each in the order of their paths."""
 
     root: pathlib.Path
-    train: list[pathlib.Path]
-    test: list[pathlib.Path]
+    train: list[str]  # their paths below it
+    test: list[str]
     split: str  # how they were told apart, in words
     left_out: str  # what else there is, in words; '' if nothing
 
     @property
     def identity(self) -> str:
         """Hash over names within the folder and sizes in bytes, not over times."""
-        files = (
-            f"{path.stat().st_size} {path.relative_to(self.root).as_posix()}"
-            for path in self.train + self.test
-        )
-        return identity(str(len(self.train)), *files)
+        sizes = (f"{os.stat(self.root / name).st_size} {name}" for name in self.names())
+        return digest(itertools.chain([str(len(self.train))], sizes))[:12]
+
+    def names(self) -> Iterator[str]:
+        """All of them, those to train on first."""
+        return itertools.chain(self.train, self.test)
 
     def __str__(self) -> str:
         left_out = f"; {self.left_out}" if self.left_out else ""
@@ -94,7 +97,8 @@ class Files(NamedTuple):
 
 def _listed(root: pathlib.Path) -> Files:
     found = image_files.find(root)
-    names = {path.name.lower(): path.name for path in root.iterdir() if path.is_dir()}
+    with os.scandir(root) as entries:
+        names = {entry.name.lower(): entry.name for entry in entries if entry.is_dir()}
     held = next((names[name] for name in HELD_OUT if name in names), None)
     if TRAIN in names and held:
         return _by_subfolders(root, found, names[TRAIN], held)
@@ -103,58 +107,69 @@ def _listed(root: pathlib.Path) -> Files:
 
 def _by_subfolders(root: pathlib.Path, found: image_files.Found, train: str, test: str) -> Files:
     splits = [
-        [path for path in found.files if path.relative_to(root).parts[0] == name]
-        for name in (train, test)
+        [name for name in found.names if name.partition("/")[0] == folder]
+        for folder in (train, test)
     ]
     for name, files in zip((train, test), splits, strict=True):
         if not files:
             raise InputError(f"no image of its own in {shown(root / name)}: {_WANTED}")
     counts = [len(files) for files in splits]
     text = f"{counts[0]:,} training images in {train}/, {counts[1]:,} held out in {test}/"
-    outside = len(found.files) - sum(counts)
+    outside = len(found.names) - sum(counts)
     images = f"{outside:,} images outside {train}/ and {test}/ left out" if outside else ""
     others = image_files.left_out_in_words(found.left_out)
     return Files(root, *splits, text, "; ".join(filter(None, (images, others))))
 
 
 def _by_hash(root: pathlib.Path, found: image_files.Found) -> Files:
-    files = found.files
+    files = found.names
     others = image_files.left_out_in_words(found.left_out)
     if len(files) < 2:
-        few = f"only one image, {shown(files[0].name)}," if files else "no image"
+        few = f"only one image, {shown(os.path.basename(files[0]))}," if files else "no image"
         raise InputError(f"{few} in {shown(root)}{f' ({others})' if others else ''}: {_WANTED}")
-    mask = held_out.choose(os.fsencode(path.relative_to(root).as_posix()) for path in files)
+    mask = held_out.choose(map(os.fsencode, files))
     splits = [[files[i] for i in np.flatnonzero(chosen)] for chosen in (~mask, mask)]
     text = f"{held_out.in_words(len(files))}, chosen by a hash of their paths"
     return Files(root, *splits, text, others)
 
 
-def _common_shape(files: list[pathlib.Path], image_size: int | None) -> tuple[int, int, int]:
+def _common_shape(files: Files, image_size: int | None) -> tuple[int, int, int]:
     """The one (H, W, C) of all images; C is 1 if all are grey, else 3."""
-    headers = [image_files.header(path) for path in files]
-    channels = 1 if all(header.grey for header in headers) else 3
+    firsts: dict[tuple[int, int], str] = {}  # size -> the first image that has it
+    counts: Counter[tuple[int, int]] = Counter()
+    grey = True
+    for name in files.names():
+        header = image_files.header(files.root / name)
+        grey = grey and header.grey
+        firsts.setdefault(header.size, name)
+        counts[header.size] += 1
+    channels = 1 if grey else 3
     if image_size is not None:
         return image_size, image_size, channels
-    (size, share), *others = Counter(header.size for header in headers).most_common()
+    (size, share), *others = counts.most_common()
     if others:
-        odd = next(i for i, header in enumerate(headers) if header.size != size)
+        odd = next(other for other in firsts if other != size)
         raise InputError(
             "{} is {}x{} pixels, while {:,} of {:,} images are {}x{}: "
             "all must have one size, resize or remove it, or give --image_size".format(
-                shown(files[odd]), *headers[odd].size, share, len(files), *size
+                shown(files.root / firsts[odd]), *odd, share, counts.total(), *size
             )
         )
     width, height = size
     return height, width, channels
 
 
-def _decoded(files: list[pathlib.Path], shape: tuple[int, int, int], storage: Storage) -> Array:
+def _decoded(
+    files: Files, names: list[str], shape: tuple[int, int, int], storage: Storage
+) -> Array:
     """Decodes files into one array, uint8 [N, *shape]."""
     height, width, channels = shape
 
-    def decode(path: pathlib.Path) -> np.ndarray:
-        image = image_files.read(path, "L" if channels == 1 else "RGB")
+    def fit(image: np.ndarray) -> np.ndarray:
         image = image.reshape(*image.shape[:2], channels)
         return image if image.shape == shape else centred_square(image, height)
 
-    return decode_all(files, storage.empty((len(files), *shape)), decode, "images")
+    def decode(name: str) -> np.ndarray:
+        return image_files.read(files.root / name, "L" if channels == 1 else "RGB", fit)
+
+    return decode_all(names, storage.empty((len(names), *shape)), decode, "images")

@@ -26,8 +26,7 @@ def choose(keys: Iterable[bytes]) -> np.ndarray:
 
     The choice depends on the keys alone, neither on their order nor on any seed.
     """
-    digests = [hashlib.sha256(key).digest() for key in keys]
-    chosen = sorted(range(len(digests)), key=digests.__getitem__)[: count(len(digests))]
+    digests = np.fromiter((hashlib.sha256(key).digest() for key in keys), "S32")
     mask = np.zeros(len(digests), bool)
-    mask[chosen] = True
+    mask[np.argsort(digests, kind="stable")[: count(len(digests))]] = True
     return mask

@@ -6,8 +6,9 @@
 import contextlib
 import io
 import os
+import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
@@ -25,12 +26,16 @@ _PNG_NOTES = (b"eXIf", b"tEXt", b"zTXt", b"iTXt")  # chunks that may hold an ori
 _TIFF_DEPTH = 258  # the tag BitsPerSample of a TIFF file
 _ORIENTATION = 274  # the EXIF tag
 _GREY_MODES = ("1", "L", "LA")
+LARGE = 2**24
+MOST_PIXELS = 20_000 * 20_000  # of a file; Pillow's own limit is less than half of it
+_one_at_a_time = threading.Lock()
+_raising = threading.Lock()
 
 
 class Found(NamedTuple):
     """What lies below a folder."""
 
-    files: list[Path]  # the image files, in the order of their paths below the folder
+    names: list[str]  # the image files' paths below the folder, in their order
     left_out: Counter[str]  # how many other files there are, by suffix
 
 
@@ -44,31 +49,84 @@ class Header(NamedTuple):
 def find(root: Path) -> Found:
     """The image files below a folder, by their suffix, upper or lower case.
 
-    Links are followed; a folder or a file that several paths lead to counts once. Hidden files and
-    folders (their names begin with a dot) and `__MACOSX` are passed over in silence. Raises
-    InputError for a folder that can't be listed.
+    Links are followed; a folder or a file that several paths lead to counts once, a file under its
+    own name. Hidden files and folders (their names begin with a dot) and `__MACOSX` are passed over
+    in silence.
+
+    Raises:
+      InputError: a folder cannot be listed.
     """
-    files, left_out = {}, Counter()
-    for path in visible_files(root):
-        if path.suffix.lower() in SUFFIXES:
-            files.setdefault(os.path.realpath(path), path)
+    listing = _Listing(root)
+    names, left_out, links = [], Counter(), {}
+    for name, is_link in listing:
+        suffix = os.path.splitext(name)[1].lower()
+        if suffix not in SUFFIXES:
+            left_out[suffix] += 1
+        elif is_link:
+            links.setdefault(os.path.realpath(root / name), name)
         else:
-            left_out[path.suffix.lower()] += 1
-    return Found(sorted(files.values(), key=lambda path: path.as_posix()), left_out)
+            names.append(name)
+    names += [name for target, name in sorted(links.items()) if not listing.holds(target)]
+    return Found(sorted(names), left_out)
 
 
-def visible_files(root: Path) -> list[Path]:
+def visible_files(root: Path) -> Iterator[Path]:
     """Every file below a folder that is not hidden; each real folder is visited once."""
-    seen, found = set(), []
-    for folder, subfolders, names in os.walk(root, onerror=_refuse, followlinks=True):
-        place = os.stat(folder)
-        if (place.st_dev, place.st_ino) in seen:
-            subfolders.clear()
-            continue
-        seen.add((place.st_dev, place.st_ino))
-        subfolders[:] = sorted(n for n in subfolders if not (n[0] == "." or n == "__MACOSX"))
-        found += [Path(folder, name) for name in sorted(names) if name[0] != "."]
-    return found
+    return (root / name for name, _ in _Listing(root))
+
+
+class _Listing:
+    """Every file below a folder that is not hidden; each real folder is visited once.
+
+    Iterating gives names below the folder, and whether each is a link.
+    """
+
+    def __init__(self, root: Path):
+        self._root = root
+        self._seen: set[tuple[int, int]] = set()  # devices and inodes of folders
+
+    def __iter__(self) -> Iterator[tuple[str, bool]]:
+        waiting = [""]
+        while waiting:
+            below = waiting.pop()
+            folders = []
+            for entry in self._visible(below):
+                name = os.path.join(below, entry.name)
+                if _is_folder(entry):
+                    folders.append(name)
+                else:
+                    yield name, entry.is_symlink()
+            waiting += sorted(folders, reverse=True)
+
+    def _visible(self, below: str) -> Iterator[os.DirEntry]:
+        """What lies in a folder; nothing the second time."""
+        try:
+            place = _place(self._root / below)
+            if place in self._seen:
+                return
+            self._seen.add(place)
+            with os.scandir(self._root / below) as entries:
+                yield from (e for e in entries if e.name[0] != "." and e.name != "__MACOSX")
+        except OSError as error:
+            _refuse(error)
+
+    def holds(self, target: str) -> bool:
+        """Whether the target of a link is among the images listed under their own names."""
+        folder, name = os.path.split(target)
+        counts = name[0] != "." and os.path.splitext(name)[1].lower() in SUFFIXES
+        return counts and os.path.isfile(target) and _place(folder) in self._seen
+
+
+def _is_folder(entry: os.DirEntry) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link that leads to itself
+        return False
+
+
+def _place(folder: str | Path) -> tuple[int, int]:
+    status = os.stat(folder)
+    return status.st_dev, status.st_ino
 
 
 def _refuse(error: OSError) -> None:
@@ -99,15 +157,22 @@ def header(path: Path) -> Header:
         return Header(image.size[::-1], grey)
 
 
-def read(path: Path, mode: str) -> np.ndarray:
-    """One image file as uint8 [H, W] for mode "L", or [H, W, 3] for "RGB".
+def read(
+    path: Path, mode: str, fit: Callable[[np.ndarray], np.ndarray] = lambda pixels: pixels
+) -> np.ndarray:
+    """One image file as uint8 [H, W] for mode "L", or [H, W, 3] for "RGB", as `fit` changes it.
 
     The image stands as its EXIF orientation says, its transparent parts are laid on white, and of
-    an animation it is the first frame. Raises InputError for a file that Pillow can't read or that
-    has more than 8 bits a channel.
+    an animation it is the first frame. Of images with more than `LARGE` pixels, one at a time is in
+    memory, however many threads read. Raises InputError for a file that Pillow can't read, that has
+    more than 8 bits a channel or more than `MOST_PIXELS`.
     """
     with _opened(path) as image:
-        return _pixels(image, mode)
+        large = image.width * image.height > LARGE
+        with _one_at_a_time if large else contextlib.nullcontext():
+            pixels = _pixels(image, mode)
+            image.close()  # gives Pillow's memory back
+            return fit(pixels)
 
 
 def decode(content: bytes, mode: str | None, most_pixels: int) -> np.ndarray:
@@ -131,7 +196,8 @@ def decode(content: bytes, mode: str | None, most_pixels: int) -> np.ndarray:
 
 
 def _pixels(image: Any, mode: str) -> np.ndarray:
-    return np.asarray(_on_white(_upright(image)).convert(mode))
+    image = _on_white(_upright(image))
+    return np.asarray(image if image.mode == mode else image.convert(mode))
 
 
 @contextlib.contextmanager
@@ -141,8 +207,10 @@ def _opened(source: Source) -> Iterator[Any]:
 
     name = _name(source)
     try:
-        formats = FORMATS if isinstance(source, bytes) else None  # None: all that Pillow knows
-        with _stream(source) as stream, Image.open(stream, formats=formats) as image:
+        with _stream(source) as stream, _image(source, stream) as image:
+            if image.width * image.height > MOST_PIXELS:
+                size = f"{image.width}x{image.height} pixels exceeds limit of {MOST_PIXELS:,}"
+                raise InputError(f"{name} can't be read ({size}): shrink or remove it")
             if _is_deep(image, source):
                 raise InputError(
                     f"{name} has more than 8 bits a channel: convert it to 8 or remove it"
@@ -155,6 +223,20 @@ def _opened(source: Source) -> Iterator[Any]:
     except Exception as error:  # Pillow raises many kinds on damaged files
         text = f"{name} can't be read ({_reason(error)}): replace or remove it"
         raise InputError(text) from error
+
+
+def _image(source: Source, stream: BinaryIO) -> Any:
+    """An image, its pixels not decoded yet; of a file, Pillow's limit of pixels is set to ours."""
+    from PIL import Image
+
+    if isinstance(source, bytes):
+        return Image.open(stream, formats=FORMATS)
+    with _raising:
+        pillows, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, MOST_PIXELS
+        try:
+            return Image.open(stream)
+        finally:
+            Image.MAX_IMAGE_PIXELS = pillows
 
 
 def _name(source: Source) -> str:

@@ -23,7 +23,7 @@ def find(path: pathlib.Path) -> list[pathlib.Path]:
 
 def fill(folder: pathlib.Path) -> bool:
     """Whether a folder has such files, and no image files."""
-    return bool(find(folder)) and not image_files.find(folder).files
+    return bool(find(folder)) and not image_files.find(folder).names
 
 
 def count(path: pathlib.Path) -> int:

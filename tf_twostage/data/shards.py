@@ -63,10 +63,10 @@ class Shards:
     def load(self, storage: Storage) -> Splits:
         files, *counts = self._listed()
         shape = self._shape(files)
-        parts = [_encoded(files.train), _encoded(files.test)]
+        parts = [_encoded(files, files.train), _encoded(files, files.test)]
         if not files.test:
             mask = held_out.choose(image.content or b"" for image in parts[0])
-            parts = [itertools.compress(_encoded(files.train), kept) for kept in (~mask, mask)]
+            parts = [itertools.compress(_encoded(files, files.train), kept) for kept in (~mask, mask)]
         decode = functools.partial(self._decoded, shape=shape)
         arrays = [
             decode_all(part, storage.empty((count, *shape)), decode, shown(self.path))
@@ -92,12 +92,13 @@ class Shards:
             raise InputError(f"{shown(self.path)} has {text}: at least one of each is needed")
         others = len(paths) - sum(map(len, parts))
         left_out = f"files of other splits, left out: {others:,}" if others else ""
-        return Files(self.path, *parts, text, left_out), train, test
+        names = [[path.relative_to(self.path).as_posix() for path in part] for part in parts]
+        return Files(self.path, *names, text, left_out), train, test
 
     def _shape(self, files: Files) -> tuple[int, int, int]:
         """(H, W, C) of what comes out."""
         none = _Encoded(None, f"the first image of {shown(self.path)}")
-        return self._pixels(next(_encoded(files.train), none)).shape
+        return self._pixels(next(_encoded(files, files.train), none)).shape
 
     def _decoded(self, image: _Encoded, shape: tuple[int, int, int]) -> np.ndarray:
         """The pixels, uint8 [H, W, C], or [H, W, 1] of a grey image."""
@@ -123,7 +124,7 @@ class Shards:
         return pixels if self.image_size is None else centred_square(pixels, self.image_size)
 
 
-def _encoded(paths: list[pathlib.Path]) -> Iterator[_Encoded]:
-    for path in paths:
+def _encoded(files: Files, names: list[str]) -> Iterator[_Encoded]:
+    for path in (files.root / name for name in names):
         for number, content in enumerate(shard_readers.images(path)):
             yield _Encoded(content, f"image {number:,} of {shown(path)}")
