@@ -5,6 +5,7 @@ import math
 
 import pytest
 
+from tf_twostage import metrics
 from tf_twostage.metrics import (
     BestFid,
     Distances,
@@ -96,3 +97,9 @@ def test_which_stage_is_closer(second, words):
 def test_without_a_second_stage_nothing_of_it_is_written():
     found = Distances(0.3, None, 0.1, 50).as_dict()
     assert list(found) == ["stage1", "train_vs_test", "images"]
+
+
+def test_equal_images_leave_no_factor():
+    assert Distances(0.0, 0.0, 0.0, 50).in_words is None
+    assert Distances(0.1, 0.0, 0.0, 50).as_dict()["factor"] is None
+    assert metrics.in_words(0.0) == "inf times farther"

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from tf_twostage.errors import InputError
 
 WORDS = {int: "an integer", float: "a number", bool: "True or False", str: "a word"}
+MOST = 2**63  # beyond every integer that is meant
 KINDS = {int: numbers.Integral, float: numbers.Real, bool: bool, str: str}
 
 
@@ -44,6 +45,8 @@ def check_fields(
 
 
 def _check_number(name: str, value: float, least: float) -> None:
-    if not (math.isfinite(value) and value >= least):
+    beyond = isinstance(value, int) and abs(value) >= MOST  # which no float may hold
+    if beyond or not (math.isfinite(value) and value >= least):
         bound = f" >= {least}" if math.isfinite(least) else ""
-        raise InputError(f"{name} must be a finite number{bound}, not {value}")
+        shown = "one of so many digits" if beyond else value
+        raise InputError(f"{name} must be a finite number{bound}, not {shown}")

@@ -16,8 +16,8 @@ class Distances:
 
     @property
     def factor(self) -> float | None:
-        """stage1 / stage2: above 1 where stage 2 comes closer."""
-        return None if self.stage2 is None else self.stage1 / self.stage2
+        """stage1 / stage2: above 1 where stage 2 comes closer; None where one of them is 0."""
+        return self.stage1 / self.stage2 if self.stage1 and self.stage2 else None
 
     @property
     def in_words(self) -> str | None:
@@ -33,7 +33,8 @@ class Distances:
 
 def in_words(factor: float) -> str:
     """A factor by which a distance shrinks: '1.6 times closer', '1.1 times farther'."""
-    return f"{factor:.1f} times closer" if factor >= 1 else f"{1 / factor:.1f} times farther"
+    farther = 1 / factor if factor > 0 else math.inf
+    return f"{factor:.1f} times closer" if factor >= 1 else f"{farther:.1f} times farther"
 
 
 COLLAPSED = 0.5  # a share of near duplicates above this is called a mode collapse
@@ -191,7 +192,7 @@ class FidScores:
         if not set(names) - {"best"} <= set(known) or None in known.values():
             return None
         protocols = known["protocols"]
-        if known["protocol"] not in protocols or not all("stage1" in p for p in protocols.values()):
+        if "stage1" not in protocols.get(known["protocol"], {}):
             return None
         return cls(**known | {"best": BestFid.from_dict(known.get("best"), protocols)})
 

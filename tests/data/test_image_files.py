@@ -1,10 +1,15 @@
 """Single image files: which count, and which pixels they hold, of every kind that users have."""
 
+import os
+import time
+import tracemalloc
+from concurrent.futures import ThreadPoolExecutor
+
 import image_cases
 import numpy as np
 import pytest
 from image_cases import ALPHA, PIXELS
-from loading import message
+from loading import as_set, load, message, pictures, write_pngs
 from PIL import Image
 
 from tf_twostage.data import image_files
@@ -121,3 +126,71 @@ def test_a_folder_that_cannot_be_listed_is_named(sound, monkeypatch):
 
     monkeypatch.setattr(image_files.os, "scandir", refuse)
     assert "young: Permission denied" in message(image_files.find, sound[0])
+
+
+def test_large_images_are_decoded_one_at_a_time(tmp_path, monkeypatch):
+    path, under_way, most = tmp_path / "a.png", [], []
+    Image.fromarray(PIXELS).save(path)
+
+    def fit(pixels):
+        under_way.append(1)
+        most.append(len(under_way))
+        time.sleep(0.01)
+        under_way.pop()
+        return pixels[:1, :1]
+
+    def read(number):
+        return image_files.read(path, "RGB", fit)
+
+    monkeypatch.setattr(image_files, "LARGE", 34)  # the image has 35 pixels
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(read, range(8)))
+    assert max(most) == 1
+    np.testing.assert_array_equal(found, np.repeat(PIXELS[None, :1, :1], 8, axis=0))
+
+
+def test_pillows_own_limit_stays_as_it_is(tmp_path, monkeypatch):
+    path = tmp_path / "a.png"
+    Image.new("L", (30, 30), 7).save(path)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 400)  # Pillow refuses 900 pixels
+    assert image_files.read(path, "L").sum() == 7 * 900
+    assert Image.MAX_IMAGE_PIXELS == 400
+    assert "exceeds limit" in message(image_files.decode, path.read_bytes(), "L", 1000)
+    monkeypatch.setattr(image_files, "MOST_PIXELS", 899)
+    assert "30x30 pixels exceeds limit of 899" in message(image_files.read, path, "L")
+
+
+NAMES = (b"with space.png", b"line\nbreak.png", "été ☃.png".encode(), b"\xff\xfe.png", b"-o.png")
+
+
+def test_files_may_have_any_names(tmp_path):
+    write_pngs(tmp_path, pictures(len(NAMES)), "{}.png")
+    for number, name in enumerate(NAMES):
+        os.rename(tmp_path / f"{number}.png", os.path.join(os.fsencode(tmp_path), name))
+    data = load(tmp_path)
+    assert as_set(data.train) | as_set(data.test) == as_set(pictures(len(NAMES)))
+    Image.new("L", (1, 1)).save(tmp_path / "odd\n\x1b[2J.png")
+    assert "odd\\n\\x1b[2J.png is 1x1 pixels" in message(load, tmp_path)
+
+
+def test_listing_takes_little_memory_for_many_files(tmp_path):
+    (tmp_path / "0000.png").touch()
+    for number in range(1, 2000):
+        os.link(tmp_path / "0000.png", tmp_path / f"{number:04d}.png")
+    image_files.find(tmp_path)
+    tracemalloc.start()
+    found = image_files.find(tmp_path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert found.names[::1999] == ["0000.png", "1999.png"]
+    assert peak < 200 * 2000  # bytes; a path object alone has more
+
+
+def test_a_link_that_leads_out_counts_and_one_to_itself_does_not(tmp_path):
+    folder = tmp_path / "images"
+    folder.mkdir()
+    for number in range(2):
+        Image.new("L", (4, 4)).save(tmp_path / f"{number}.png")
+        (folder / f"out{number}.png").symlink_to(tmp_path / "0.png")
+    (folder / "loop").symlink_to(folder / "loop")
+    assert image_files.find(folder).names == ["out0.png"]

@@ -85,3 +85,18 @@ def test_weights_of_our_own_are_read(model, path):
     again = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
     weights.load(again, path)
     np.testing.assert_array_equal(again.get_weights()[0], model.get_weights()[0])
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_weights_that_are_not_finite_are_neither_written_nor_read(model, path, value):
+    weights.save(model, path)
+    kept, kernel = path.read_bytes(), model.get_weights()[0]
+    with h5py.File(path, "a") as file:
+        file[KERNEL][0, 0] = value
+    with pytest.raises(InputError, match=r"kernel are not finite, delete it"):
+        weights.load(model, path)
+    path.write_bytes(kept)
+    with pytest.raises(InputError, match="is not written"):
+        weights.save(model, path)
+    assert path.read_bytes() == kept
+    model.layers[0].kernel.assign(kernel)

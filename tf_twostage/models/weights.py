@@ -5,6 +5,7 @@ import os
 import pathlib
 
 import keras
+import numpy as np
 
 from tf_twostage import files, sealed
 from tf_twostage.errors import InputError
@@ -32,7 +33,12 @@ def save(model: keras.Model, path: pathlib.Path, former: pathlib.Path | None = N
       model: built.
       path: the file, sealed with a checksum.
       former: where the file goes that was at `path`; None: it is replaced.
+
+    Raises:
+      InputError: a weight is not finite. Nothing is written.
+      WriteError: the disk is full, read-only or gone.
     """
+    _check_finite(model, f"{path} is not written", "give the command again with a lower rate")
     memory = _Memory()
     model.save_weights(memory)
 
@@ -50,7 +56,7 @@ def load(model: keras.Model, path: pathlib.Path) -> None:
 
     Raises:
       DamagedError: its bytes are not those that were written.
-      InputError: it does not fit the model.
+      InputError: it does not fit the model, or a weight is not finite.
     """
     sealed_whole = _is_sealed(path)
     try:
@@ -62,6 +68,15 @@ def load(model: keras.Model, path: pathlib.Path) -> None:
         damaged = "" if sealed_whole else "damaged or "
         message = f"{path} is {damaged}of another network ({_reason(error)}): delete it"
         raise InputError(message) from None
+    _check_finite(model, f"{path} is of no use", "delete it and train again")
+
+
+def _check_finite(model: keras.Model, what: str, advice: str) -> None:
+    """Raises `InputError` where a weight is infinite or NaN."""
+    for weight in model.weights:
+        value = keras.ops.convert_to_numpy(weight)
+        if value.dtype.kind == "f" and not np.isfinite(value).all():
+            raise InputError(f"{what}: its weights {weight.path} are not finite, {advice}")
 
 
 def _is_sealed(path: pathlib.Path) -> bool:

@@ -156,7 +156,8 @@ def _normality_rows(metrics: dict, parts: Parts) -> list[Row]:
 
 def _reconstruction_rows(metrics: dict) -> list[Row]:
     mse = metrics.get("reconstruction_mse")
-    grey = f" ({255 * math.sqrt(mse):.1f} of 255 grey levels)" if page.is_number(mse) else ""
+    known = page.is_number(mse) and mse >= 0
+    grey = f" ({255 * math.sqrt(mse):.1f} of 255 grey levels)" if known else ""
     return [
         (
             "squared error of reconstructions",

@@ -120,7 +120,7 @@ def _finished(root: pathlib.Path, path: pathlib.Path) -> Run | None:
     folder = RunFolder(path)
     metrics, config = folder.read_metrics(), folder.read_config()
     fid = FidScores.from_dict(metrics.get("fid"))
-    if not fid or not set(recipes.FID_PROTOCOLS) <= set(fid.protocols) or not _tells(config):
+    if not fid or not _has_both(fid) or not _tells(config):
         return None
     try:
         recipe = recipes.from_config(config["recipe"])
@@ -131,6 +131,11 @@ def _finished(root: pathlib.Path, path: pathlib.Path) -> Run | None:
     epochs = {s: len(logs[s]["epoch"]) if s in logs else 0 for s in sorted(stages)}
     config["recipe"] = dataclasses.asdict(recipe)  # former versions had fewer values
     return Run(path.relative_to(root).as_posix(), config, fid, epochs)
+
+
+def _has_both(fid: FidScores) -> bool:
+    """Whether samples were scored under each protocol."""
+    return all("stage1" in fid.protocols.get(name, {}) for name in recipes.FID_PROTOCOLS)
 
 
 def _tells(config: dict) -> bool:
