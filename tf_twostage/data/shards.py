@@ -66,7 +66,9 @@ class Shards:
         parts = [_encoded(files, files.train), _encoded(files, files.test)]
         if not files.test:
             mask = held_out.choose(image.content or b"" for image in parts[0])
-            parts = [itertools.compress(_encoded(files, files.train), kept) for kept in (~mask, mask)]
+            parts = [
+                itertools.compress(_encoded(files, files.train), kept) for kept in (~mask, mask)
+            ]
         decode = functools.partial(self._decoded, shape=shape)
         arrays = [
             decode_all(part, storage.empty((count, *shape)), decode, shown(self.path))
