@@ -54,6 +54,7 @@ class Killer:
 
 def main() -> None:
     folder, at, name, delay, count, *flags = sys.argv[1:]
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background ignores it
     killer = Killer(folder, int(at), signal.Signals[name], float(delay))
     atexit.register(lambda: pathlib.Path(count).write_text(str(killer.count)))
     sys.addaudithook(killer)
