@@ -180,6 +180,21 @@ def test_unfinished_and_damaged_runs_are_passed_over(tmp_path):
         table1.rebuild(tmp_path / "none")
 
 
+def without(run, name):
+    """Takes something that config.json says of the data set."""
+    config = json.loads((run / "config.json").read_text())
+    del config["dataset"][name]
+    (run / "config.json").write_text(json.dumps(config))
+
+
+def test_a_run_that_does_not_tell_its_images_is_passed_over(tmp_path):
+    for trial, name in enumerate(("name", "train", "test")):
+        without(write_run(tmp_path, trial=trial), name)
+    assert table1.write(tmp_path) == ""
+    without(write_run(tmp_path, trial=3), "version")
+    assert one_table(tmp_path).cell("2-Stage VAE", "mnist", "table1").trials == 1
+
+
 GAN_NAMES = list(table1_runs.GANS)
 
 

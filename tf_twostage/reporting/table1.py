@@ -194,7 +194,7 @@ def _of_the_best_setting(runs: list[Run]) -> list[Run]:
 def _images(run: Run) -> tuple:
     """The images that trials must share to be averaged."""
     data = run.config["dataset"]
-    return run.fid.images, data["train"], data["test"], data["version"]
+    return run.fid.images, data["train"], data["test"], data.get("version")
 
 
 def _paper(row: str, dataset: str) -> tuple[float, float | None] | None:

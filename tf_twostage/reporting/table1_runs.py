@@ -140,4 +140,6 @@ def _has_both(fid: FidScores) -> bool:
 
 def _tells(config: dict) -> bool:
     """Whether a config.json tells recipe and data set."""
-    return bool(config.get("recipe")) and bool((config.get("dataset") or {}).get("name"))
+    dataset = config.get("dataset") or {}
+    known = all(dataset.get(name) is not None for name in ("name", "train", "test"))
+    return bool(config.get("recipe")) and known
