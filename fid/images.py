@@ -94,10 +94,7 @@ def open_images(path: str | os.PathLike) -> Any:
         return npz_images.Npz(path, key)
     if path.suffix != ".npy":
         raise Error(f"{path} is no folder of images, no .npz and no .npy file")
-    try:
-        return np.lib.format.open_memmap(path, mode="r")
-    except Exception:  # whatever a damaged header raises
-        raise npz_images.unreadable(path) from None
+    return npz_images.mapped(path)
 
 
 def opened(images: Any) -> Any:

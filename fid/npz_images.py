@@ -129,6 +129,21 @@ def headers(path: Path) -> dict[str, Header]:
     return found
 
 
+def mapped(path: Path) -> np.ndarray:
+    """The array of an `.npy` file, mapped.
+
+    Raises:
+        Error: the file cannot be read; its header claims more or fewer values than there are.
+    """
+    try:
+        with path.open("rb") as file:
+            header = _read_header(file)
+            _check_size(header, path.stat().st_size - file.tell())
+        return np.lib.format.open_memmap(path, mode="r")
+    except Exception:  # whatever a damaged header raises
+        raise unreadable(path) from None
+
+
 def _read_header(file: Any) -> Header:
     version = np.lib.format.read_magic(file)
     if version[0] == 1:
@@ -137,8 +152,13 @@ def _read_header(file: Any) -> Header:
 
 
 def _check_size(header: Header, size: int) -> None:
-    """Raises ValueError where the values that follow a header are not of the size it claims."""
-    if not header.dtype.hasobject and (min(header.shape, default=0) < 0 or header.size != size):
+    """Raises ValueError where the values that follow a header are not of the size it claims.
+
+    NumPy itself divides by 0, which ends the process, for a negative length of values of no bytes.
+    """
+    if min(header.shape, default=0) < 0:
+        raise ValueError("the header claims a negative length")
+    if not header.dtype.hasobject and header.size != size:
         raise ValueError("the header claims another size")
 
 

@@ -119,6 +119,24 @@ def test_npy_is_read(tmp_path):
     assert images_module.count(images_module.open_images(tmp_path / "a.npy")) == 70
 
 
+@pytest.mark.parametrize(
+    ("shape", "descr"),
+    [
+        ((-1,), "|V0"),  # NumPy divides by 0 here, and the process ends
+        ((10**15, 8, 8), "|u1"),
+        ((3, 8, 8), "|u1"),  # of which 2 are there
+    ],
+)
+def test_a_header_that_claims_another_size_is_refused(tmp_path, shape, descr):
+    path = tmp_path / "claims.npy"
+    with path.open("wb") as file:
+        form = {"descr": descr, "fortran_order": False, "shape": shape}
+        np.lib.format.write_array_header_1_0(file, form)
+        file.write(bytes(2 * 8 * 8))
+    with pytest.raises(fid.Error, match=r"claims\.npy cannot be read as a NumPy file"):
+        read(path)
+
+
 def test_file_mistakes_are_named(tmp_path):
     np.savez(tmp_path / "two.npz", a=np.zeros((2, 3, 3)), b=np.zeros((2, 3, 3)))
     with pytest.raises(fid.Error, match=r"holds a: float64 \[2, 3, 3\], b: .*two\.npz:b"):
