@@ -7,6 +7,7 @@ import pytest
 
 from tf_twostage import epoch_log, json_forms, recipes
 from tf_twostage.errors import InputError
+from tf_twostage.experiment import finished
 from tf_twostage.models.latent_model import Setting
 from tf_twostage.reporting import report
 from tf_twostage.run_folder import RunFolder
@@ -53,6 +54,12 @@ def test_a_sound_run_is_read(tmp_path):
     assert folder.load_config() == CONFIG
     assert folder.read_metrics()["gamma"] == 0.5
     assert Setting.of(folder).image_shape == (8, 8, 1)
+
+
+def test_the_recipe_of_a_finished_run_has_every_value(tmp_path):
+    recipe = {k: v for k, v in CONFIG["recipe"].items() if k not in ("network", "latent_dim")}
+    folder = run(tmp_path, CONFIG | {"recipe": recipe})
+    assert finished.config_of(folder)["recipe"] == CONFIG["recipe"]
 
 
 NESTED = "[" * 100_000 + "]" * 100_000

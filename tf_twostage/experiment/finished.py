@@ -1,5 +1,6 @@
 """A finished run, opened again from its folder alone."""
 
+import dataclasses
 import pathlib
 from typing import NamedTuple
 
@@ -36,14 +37,13 @@ def load(path: str) -> FinishedRun:
 
 
 def config_of(folder: RunFolder) -> dict:
-    """config.json of a finished run.
+    """config.json of a finished run, its recipe with every value: former versions had fewer.
 
     Raises:
       InputError: there is none, or it lacks what every finished run has.
     """
-    config = folder.load_config()
-    Setting.of(folder)
+    config, recipe = folder.load_config(), Setting.of(folder).recipe
     missing = [name for name in DATASET if config["dataset"].get(name) is None]
     if missing:
         raise InputError(f"{folder.config} is damaged (no {', '.join(missing)}): restore it")
-    return config
+    return config | {"recipe": dataclasses.asdict(recipe)}
