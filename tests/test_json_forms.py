@@ -79,6 +79,7 @@ def test_metrics_of_another_form_count_as_absent(tmp_path, text, capsys):
     ("part", "value"),
     [
         ("recipe", "quick"),
+        ("recipe", {**CONFIG["recipe"], "model": 0}),
         ("dataset", {**CONFIG["dataset"], "image_shape": "8"}),
         ("dataset", {**CONFIG["dataset"], "image_shape": [8, 8]}),
         ("dataset", {**CONFIG["dataset"], "image_shape": [10**6, 10**6, 3]}),

@@ -36,8 +36,9 @@ def each(form: Form) -> Callable[[object], bool]:
     return lambda value: isinstance(value, dict) and _all_fit(value.values(), form)
 
 
+_WORDS = ("name", "model", "network", "stage2_network", "likelihood", "fid_protocol")
 CONFIG = {
-    "recipe": mapping,
+    "recipe": dict.fromkeys(_WORDS, text),
     "overrides": mapping,
     "dataset": {
         "name": text,
