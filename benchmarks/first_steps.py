@@ -9,6 +9,7 @@ image), the largest |log sd_z| of a batch, and gamma; exits with 1 where a loss 
 
 import argparse
 import dataclasses
+import itertools
 import math
 import sys
 
@@ -51,13 +52,14 @@ def train(recipe: recipes.Recipe, dataset, flags: argparse.Namespace, bounded: b
     data = batches.ImageBatches(dataset.train, recipe.batch_size, recipe.latent_dim, flags.seed)
     model.compile(**optimizers.of(recipe, 1, data.steps))
     print(f"\nbounded_sd={bounded}\n| step | loss | max abs(log sd_z) | gamma |\n|---|---|---|---|")
-    for step, batch in enumerate(data.stream(0), 1):
+    for step, batch in enumerate(itertools.islice(data.stream(0), flags.steps), 1):
         loss = float(model.train_on_batch(batch, return_dict=True)["loss"])
-        if step == 1 or step % flags.every == 0 or not math.isfinite(loss):
+        finite = math.isfinite(loss)
+        if step == 1 or step % flags.every == 0 or not finite:
             log_sd = np.log(model.encoder(batch["x"]).stddev)
             print(f"| {step} | {loss:.6g} | {np.abs(log_sd).max():.2f} | {model.gamma:.4f} |")
-        if step >= flags.steps or not math.isfinite(loss):
-            return math.isfinite(loss)
+        if not finite:
+            return False
     return True
 
 

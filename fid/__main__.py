@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from fid.distance import compare
-from fid.errors import Error, warn
+from fid.errors import Error, shown, warn
 from fid.folding import FEATURE_NODES
 from fid.graph import TTUR_BLOB_ID, temporary_beside
 from fid.inception import Inception
@@ -282,8 +282,7 @@ def _graph_line(blob: str | None) -> str:
 
 def _say(text: str) -> None:
     line = " ".join(text.splitlines())  # names of files may hold line breaks, and worse
-    shown = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line)
-    print(f"fid: {shown}", file=sys.stderr, flush=True)
+    print(f"fid: {shown(line)}", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

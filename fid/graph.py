@@ -26,7 +26,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from fid.errors import Error
+from fid.errors import Error, reason
 
 FILE_NAME = "classify_image_graph_def.pb"
 # The bucket behind http://download.tensorflow.org, which TTUR's script reads without TLS.
@@ -143,8 +143,8 @@ def download_graph(
                 raise Error(f"{url} holds another graph than TTUR's; {_advice()}")
             os.replace(graph, target)
     except (OSError, EOFError, tarfile.TarError, zlib.error, http.client.HTTPException) as error:
-        reason = " ".join(str(error).split())
-        raise Error(f"could not download the Inception graph ({reason}): {_advice()}") from None
+        text = f"could not download the Inception graph ({reason(error)}): {_advice()}"
+        raise Error(text) from None
     return target
 
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fid.errors import Error
+from fid.errors import Error, reason
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff")
 KINDS = "PNG, JPEG, BMP, GIF, WebP or TIFF"
@@ -191,5 +191,5 @@ def _on_white(image: Any) -> Any:
 
 def _reason(error: Exception) -> str:
     """Why Pillow could not read a file, in one line."""
-    text = " ".join(str(error).split()) or type(error).__name__
+    text = reason(error)
     return "it is no image that Pillow knows" if "cannot identify" in text else text

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from fid import folding
-from fid.errors import Error, warn
+from fid.errors import Error, reason, warn
 from fid.graph import TTUR_BLOB_ID, find_graph, git_blob_id
 from fid.images import batches, check_pixels
 from fid.runners import FoldedGraph, Pack, UnfoldedGraph
@@ -189,8 +189,8 @@ class Inception:
         except Exception as error:  # a graph from elsewhere may be wrong in any way
             if self.is_ttur:
                 raise
-            reason = " ".join(str(error).split())[:200]
-            raise Error(f"{self.path} is no Inception graph that runs: {reason}") from error
+            text = f"{self.path} is no Inception graph that runs: {reason(error)[:200]}"
+            raise Error(text) from error
 
 
 def _packs(batches: Iterable[np.ndarray], size: int) -> Iterator[Pack]:

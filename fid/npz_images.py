@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fid.errors import Error
+from fid.errors import Error, shown
 
 _CHUNK = 64  # images read at a time, or fewer where they are large
 _PIECE = 2**24  # bytes of so many
@@ -174,7 +174,7 @@ def _chosen(found: dict[str, Header], key: str | None, path: Path) -> str:
     if len(fitting) == 1:
         return fitting[0]
     advice = (
-        f"say which, such as {path}:{_shown(fitting[-1])}"
+        f"say which, such as {path}:{shown(fitting[-1])}"
         if fitting
         else f"expected mu and sigma, or {_WANTED}"
     )
@@ -183,9 +183,4 @@ def _chosen(found: dict[str, Header], key: str | None, path: Path) -> str:
 
 def _holdings(found: dict[str, Header]) -> str:
     each = (f"{key}: {header.dtype} {list(header.shape)}" for key, header in found.items())
-    return _shown(", ".join(each)) or "no array"
-
-
-def _shown(text: str) -> str:
-    """Names from a file on one line, whatever cannot be printed escaped."""
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+    return shown(", ".join(each)) or "no array"

@@ -17,12 +17,14 @@ class WriteError(InputError, OSError):
     """A file cannot be written: the disk is full, read-only or gone."""
 
 
-def in_one_line(error: OSError) -> str:
-    """What to say of a file that cannot be read, or another trouble with the disk.
+def in_one_line(error: InputError | OSError) -> str:
+    """What to say of a mistake, of a file that cannot be read, or of another trouble with the disk.
 
     Raises:
       OSError: `error`, where it is not about a file.
     """
+    if isinstance(error, InputError):
+        return str(error)
     if error.filename is None:
         raise error
     return f"{error.filename}: {error.strerror}: mend that, then give the same command again"

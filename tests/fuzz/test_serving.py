@@ -2,22 +2,16 @@
 
 import json
 
-import numpy as np
 import pytest
 from fuzzing import damaged, fuzz, odd_json, refused
 
 pytest.importorskip("starlette", reason="needs the extra `serve`")
 
+from signature_cases import SIGNATURES
+
 from tf_twostage.errors import InputError
 from tf_twostage.serving import protocol
-from tf_twostage.serving.served_model import Signature, Tensor
 
-FLOAT, INT = np.dtype("float32"), np.dtype("int32")
-SIGNATURES = {
-    "serving_default": Signature({"x": Tensor(FLOAT, (None,))}, {}),
-    "two": Signature({"signal": Tensor(FLOAT, (None, 3)), "tag": Tensor(INT, (None,))}, {}),
-    "count": Signature({"count": Tensor(INT, ()), "seed": Tensor(INT, (2,))}, {}),
-}
 SOUND = (
     {"instances": [1.0, 2.0, 5.0]},
     {"signature_name": "two", "instances": [{"signal": [1, 2, 3], "tag": 4}]},

@@ -8,15 +8,10 @@ from loading import message
 
 pytest.importorskip("starlette", reason="needs the extra `serve`")
 
-from tf_twostage.serving import protocol
-from tf_twostage.serving.served_model import Signature, Tensor
+from signature_cases import FLOAT, INT, SIGNATURES
 
-FLOAT, INT = np.dtype("float32"), np.dtype("int32")
-SIGNATURES = {
-    "serving_default": Signature({"x": Tensor(FLOAT, (None,))}, {}),
-    "two": Signature({"signal": Tensor(FLOAT, (None, 3)), "tag": Tensor(INT, (None,))}, {}),
-    "count": Signature({"count": Tensor(INT, ()), "seed": Tensor(INT, (2,))}, {}),
-}
+from tf_twostage.serving import protocol
+
 BY_ROW = {"instances": [{"signal": [1, 2, 3], "tag": 4}, {"signal": [5, 6, 7], "tag": 8}]}
 BY_COLUMN = {"inputs": {"signal": [[1, 2, 3], [5, 6, 7]], "tag": [4, 8]}}
 

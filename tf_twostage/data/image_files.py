@@ -14,7 +14,7 @@ from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
-from tf_twostage.errors import InputError
+from tf_twostage.errors import InputError, reason
 from tf_twostage.files import shown
 
 Source = Path | bytes  # an image file: where it is, or what is in it
@@ -296,5 +296,5 @@ def _on_white(image: Any) -> Any:
 
 def _reason(error: Exception) -> str:
     """Why Pillow could not read a file, in one line."""
-    text = " ".join(str(error).split()) or type(error).__name__
+    text = reason(error)
     return "no image Pillow knows" if "cannot identify" in text else text

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from tf_twostage.data import image_files
-from tf_twostage.errors import InputError
+from tf_twostage.errors import InputError, reason
 from tf_twostage.files import shown
 
 SUFFIXES = (".parquet", ".arrow", ".tar")
@@ -22,8 +22,14 @@ def find(path: pathlib.Path) -> list[pathlib.Path]:
 
 
 def fill(folder: pathlib.Path) -> bool:
-    """Whether a folder has such files, and no image files."""
-    return bool(find(folder)) and not image_files.find(folder).names
+    """Whether a folder has such files and no image files; the first image file ends the search."""
+    found = False
+    for path in image_files.visible_files(folder):
+        suffix = path.suffix.lower()
+        if suffix in image_files.SUFFIXES:
+            return False
+        found = found or suffix in SUFFIXES
+    return found
 
 
 def count(path: pathlib.Path) -> int:
@@ -56,8 +62,8 @@ def _readable(path: pathlib.Path) -> Iterator[None]:
     except InputError:
         raise
     except Exception as error:  # pyarrow and tarfile raise many kinds on damaged files
-        reason = " ".join(str(error).split())[:200] or type(error).__name__
-        raise InputError(f"{shown(path)} can't be read ({reason}): write it again") from error
+        text = f"{shown(path)} can't be read ({reason(error)[:200]}): write it again"
+        raise InputError(text) from error
 
 
 def _members(archive: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:

@@ -202,9 +202,7 @@ def main(argv: list[str]) -> None:
         sys.exit(f"error: unexpected argument {argv[1]!r}: every option is a flag, see --help")
     try:
         _run(argv[1:])
-    except InputError as error:
-        sys.exit(f"error: {files.shown(str(error))}")
-    except OSError as error:
+    except (InputError, OSError) as error:
         sys.exit(f"error: {files.shown(in_one_line(error))}")
     except KeyboardInterrupt:  # Ctrl-C, or a scheduler's SIGTERM
         last = "finished experiment" if FLAGS.theory else "checkpoint"

@@ -174,8 +174,8 @@ class Trial:
         """What is drawn and measured while a stage trains."""
         epochs = self.recipe.schedule(stage).epochs
         shown = max(self.model.trained_by(stage))
-        found = [FolderGuard(self.folder)]
-        found.append(SampleGrids(self.model, shown, epochs, self.seed, self.folder))
+        grids = SampleGrids(self.model, shown, epochs, self.seed, self.folder)
+        found = [FolderGuard(self.folder), grids]
         if self.watches_fid and shown == self.model.last_stage:
             found.append(CheckpointFids(self.model, self.meter, self.folder, self.seed))
         return found

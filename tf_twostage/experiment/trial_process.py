@@ -7,6 +7,7 @@ import signal
 import sys
 import threading
 
+from tf_twostage import files
 from tf_twostage.errors import InputError, in_one_line
 from tf_twostage.experiment.lock import HeldError
 from tf_twostage.experiment.plan import Plan
@@ -93,12 +94,8 @@ def _run(plan: Plan, log: pathlib.Path | None) -> None:
         trial.run(plan)
     except HeldError:
         sys.exit(HELD)
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(1)
-    except OSError as error:
-        print(f"error: {in_one_line(error)}", file=sys.stderr)
-        sys.exit(1)
+    except (InputError, OSError) as error:
+        sys.exit(f"error: {files.shown(in_one_line(error))}")
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
     finally:

@@ -49,8 +49,8 @@ class Checkpoint(keras.callbacks.Callback):
                 return int(model.optimizer.iterations.numpy())
         if found:
             raise InputError(
-                f"no checkpoint of stage {self.stage} can be read: delete {self.path.parent}/"
-                f"{self.path.name.partition('.')[0]}.training* and the stage starts anew"
+                f"no checkpoint of stage {self.stage} can be read: delete "
+                f"{self.path.parent}/stage{self.stage}.training* and the stage starts anew"
             )
         return 0
 
