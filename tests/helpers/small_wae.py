@@ -8,10 +8,10 @@ import numpy as np
 from tf_twostage.data.batches import ImageBatches
 from tf_twostage.models import wae
 from tf_twostage.models.ablations import Autoencoder, JointVAE
+from tf_twostage.models.adam import Adam
 from tf_twostage.models.gaussian_vae import GaussianVAE
 from tf_twostage.models.layers import Dense
 from tf_twostage.models.networks import Context, HeadedEncoder, ImageDecoder
-from tf_twostage.training.adam import Adam
 
 SHAPE = (4, 4, 1)
 KAPPA = 3

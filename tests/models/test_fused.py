@@ -12,8 +12,8 @@ from keras import ops
 
 from tf_twostage import recipes
 from tf_twostage.models import fused
+from tf_twostage.models.adam import Adam
 from tf_twostage.models.two_stage import TwoStageVAE
-from tf_twostage.training.adam import Adam
 
 RNG = np.random.default_rng(0)
 

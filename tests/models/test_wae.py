@@ -1,5 +1,6 @@
 import math
 
+import graphs
 import keras
 import numpy as np
 import pytest
@@ -201,6 +202,14 @@ def test_pretraining_takes_at_most_its_steps():
     model.pretrain(small_wae.batches("wae_mmd"))
     for variable, value in zip(model.variables, before, strict=True):
         np.testing.assert_array_equal(variable, value)
+
+
+def test_pretraining_leaves_no_graph_behind():
+    model, batches = small_wae.make("wae_mmd", pretrain_steps=2), small_wae.batches("wae_mmd")
+    model.pretrain(batches)
+    before = graphs.count()
+    model.pretrain(batches)
+    assert graphs.count() <= before
 
 
 @pytest.mark.parametrize("kind", ["wae_mmd", "wae_gan"])

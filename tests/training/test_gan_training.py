@@ -8,8 +8,8 @@ import small_gan
 from small_stage2 import Stop
 
 from tf_twostage import epoch_log
+from tf_twostage.models.adam import LARGE, Adam
 from tf_twostage.models.layers import WeightDecay
-from tf_twostage.training.adam import LARGE, Adam
 from tf_twostage.training.callbacks import DivergedError
 
 SLOW = [pytest.param(name, marks=pytest.mark.slow) for name in ("ns_gan", "wgan_gp", "dragan")]

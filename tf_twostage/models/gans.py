@@ -51,7 +51,7 @@ class LSGAN(GAN):
 class WGAN(GAN):
     """The Wasserstein GAN (Arjovsky et al., 2017).
 
-    The discriminator's weights are clipped by its optimiser: `training.adam.Adam(weight_clip=c)`.
+    The discriminator's weights are clipped by its optimiser: `models.adam.Adam(weight_clip=c)`.
     """
 
     def discriminator_loss(self, scores):

@@ -18,6 +18,7 @@ from keras import ops
 from tf_twostage import network_values as sizes
 from tf_twostage.data.batches import ImageBatches
 from tf_twostage.models import networks
+from tf_twostage.models.adam import Adam
 from tf_twostage.models.layers import Dense
 from tf_twostage.models.trainable import Trainable
 
@@ -164,7 +165,7 @@ class WAE(Trainable):
         strategy, variables = self.distribute_strategy, self.encoder.trainable_variables
         values = self.recipe
         with strategy.scope():
-            optimizer = keras.optimizers.Adam(
+            optimizer = Adam(
                 values.learning_rate, values.adam_beta_1, values.adam_beta_2, values.adam_epsilon
             )
             optimizer.build(variables)

@@ -5,7 +5,7 @@ import dataclasses
 import keras
 
 from tf_twostage import recipes
-from tf_twostage.training.adam import Adam
+from tf_twostage.models.adam import Adam
 from tf_twostage.training.schedule import learning_rate
 
 

@@ -1,5 +1,6 @@
 import itertools
 
+import graphs
 import keras
 import numpy as np
 import pytest
@@ -65,6 +66,18 @@ def test_logs_have_a_value_for_each_part():
     logs = fitting.fit(model, fitting.batches(X, 4, 0), 12, epochs=3)
     assert len(logs["gamma"]) == 3
     assert int(model.optimizer.iterations) == 12
+
+
+def test_a_fit_leaves_no_graph_behind():
+    def fit():
+        model = networks.vae(2, 2, 4, 0, seed=0)
+        fitting.compile_model(model, 1e-2, steps=2)
+        fitting.fit(model, fitting.batches(X, 4, 0), 2)
+
+    fit()
+    before = graphs.count()
+    fit()
+    assert graphs.count() <= before
 
 
 def test_a_loss_that_is_not_finite_is_an_error():

@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from tf_twostage.errors import InputError
+from tf_twostage.models.adam import Adam
 from tf_twostage.models.networks import Posterior
 
 STEPS_A_CALL = 100  # at most: a call from Python costs about a millisecond
@@ -19,7 +20,7 @@ def compile_model(model: keras.Model, learning_rate: float, steps: int, epochs: 
     """
     rate = keras.optimizers.schedules.CosineDecayRestarts(learning_rate, steps, t_mul=1.0)
     steps_a_call = math.gcd(STEPS_A_CALL, steps // epochs)  # Keras would overrun an epoch
-    model.compile(keras.optimizers.Adam(rate), steps_per_execution=steps_a_call)
+    model.compile(Adam(rate), steps_per_execution=steps_a_call)
 
 
 def fit(model: keras.Model, batches: tf.data.Dataset, steps: int, epochs: int = 1) -> dict:
