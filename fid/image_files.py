@@ -38,8 +38,8 @@ def find(root: Path) -> Found:
     """The image files below a folder, by their suffix, upper or lower case.
 
     Links are followed; a folder or a file that several paths lead to counts once, a file under its
-    own name. Hidden files and folders (their names begin with a dot) and `__MACOSX` are passed over
-    in silence.
+    own name or, where it lies elsewhere, that of its first link. Hidden files and folders (their
+    names begin with a dot) and `__MACOSX` are passed over in silence.
 
     Raises:
         Error: a folder cannot be listed.
@@ -51,7 +51,8 @@ def find(root: Path) -> Found:
         if suffix not in SUFFIXES:
             left_out[suffix] += 1
         elif is_link:
-            links.setdefault(os.path.realpath(root / name), name)
+            target = os.path.realpath(root / name)
+            links[target] = min(name, links.get(target, name))
         else:
             names.append(name)
     names += [name for target, name in sorted(links.items()) if not listing.holds(target)]

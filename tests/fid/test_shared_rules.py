@@ -1,8 +1,12 @@
 """Images are scored as they were trained on: both packages read files by the same rules."""
 
+import contextlib
+import os
+
 import image_cases
 import numpy as np
 import pytest
+from PIL import Image
 
 import fid
 from fid import image_files as scored
@@ -22,6 +26,25 @@ def test_the_same_files_count(folder):
     assert scored.SUFFIXES == trained.SUFFIXES
     assert len(scored.find(folder).names) > 15
     assert tuple(scored.find(folder)) == tuple(trained.find(folder))
+
+
+@pytest.mark.parametrize("rules", [scored, trained])
+@pytest.mark.parametrize("order", [1, -1])
+def test_of_several_links_the_first_by_name_counts(rules, order, tmp_path, monkeypatch):
+    """Disks list a folder in orders of their own."""
+    (tmp_path / "images").mkdir()
+    Image.new("L", (4, 4)).save(tmp_path / "image.png")
+    for name in "abc":
+        (tmp_path / "images" / f"{name}.png").symlink_to(tmp_path / "image.png")
+    scandir = os.scandir
+
+    @contextlib.contextmanager
+    def listed(folder):
+        with scandir(folder) as entries:
+            yield sorted(entries, key=lambda entry: entry.name)[::order]
+
+    monkeypatch.setattr(os, "scandir", listed)
+    assert rules.find(tmp_path / "images").names == ["a.png"]
 
 
 def test_files_have_the_same_pixels(folder):

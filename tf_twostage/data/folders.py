@@ -98,7 +98,8 @@ class Files(NamedTuple):
 def _listed(root: pathlib.Path) -> Files:
     found = image_files.find(root)
     with os.scandir(root) as entries:
-        names = {entry.name.lower(): entry.name for entry in entries if entry.is_dir()}
+        folders = sorted(entry.name for entry in entries if entry.is_dir())
+    names = {name.lower(): name for name in folders}  # of Train and train the latter
     held = next((names[name] for name in HELD_OUT if name in names), None)
     if TRAIN in names and held:
         return _by_subfolders(root, found, names[TRAIN], held)
