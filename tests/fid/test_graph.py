@@ -1,6 +1,7 @@
 import io
 import tarfile
 
+import layouts
 import numpy as np
 import pytest
 from fid_graph import SmallInception
@@ -132,6 +133,7 @@ def test_fold_leaves_neither_batch_norm_nor_checks(small):
 
 @pytest.mark.parametrize("layout", ["NHWC", "NCHW"])
 def test_batch_norm_after_no_convolution_is_scaled(tmp_path, small, layout):
+    layouts.need(layout)
     apart = type(small)()
     apart.CopyFrom(small)
     relu = apart.node.add(name="conv/between", op="Identity", input=["conv/Conv2D"])

@@ -3,6 +3,7 @@ import subprocess
 import sys
 import warnings
 
+import layouts
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -45,6 +46,7 @@ def inception(path):
     "options", [{}, {"layout": "NCHW"}, {"fold": False}], ids=["folded", "NCHW", "unfolded"]
 )
 def test_features_equal_plain_numpy(small, options):
+    layouts.need(options.get("layout"))
     network, path = small
     inception = load(path, batch_size=4, **options)
     for dims in DIMS:
