@@ -24,17 +24,21 @@ SIGNALS = ("SIGKILL", "SIGTERM", "SIGINT")
 NEVER = 10**9
 COMMON = {"batch_size": 20, "latent_dim": 4, "stage1_epochs": 4, "fid_every": 2}
 VAE = {"stage1_halve_every": 2, "stage2_width": 8, "stage2_epochs": 4, "stage2_halve_every": 2}
-MODELS = {"two_stage": VAE, "ns_gan": {}}
+RUNS = {
+    "two_stage": VAE,
+    "gan": {"model": "ns_gan"},
+    "two_trials": {"model": "ns_gan", "trials": 2},
+}
 
 
 class Runs:
-    """Starts the runs of one model; all find the same data."""
+    """Starts the runs of one kind; all find the same data."""
 
-    def __init__(self, folder: pathlib.Path, model: str):
+    def __init__(self, folder: pathlib.Path, kind: str):
         graph = folder / "graph.pb"
         graph.write_bytes(SmallInception().graph_def().SerializeToString())
         images = tiny_images.write(folder, 60, 70)
-        flags = COMMON | MODELS[model] | {"model": model, "dataset": images}
+        flags = COMMON | RUNS[kind] | {"dataset": images}
         flags |= {"fid": "on", "inception": graph, "fid_dims": 64, "fid_images": 60}
         self.folder = folder
         self.flags = [f"--{name}={value}" for name, value in flags.items()]
@@ -80,9 +84,9 @@ def _check_end(done, number: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("model", MODELS)
-def test_thirty_kills_leave_no_trace(model, tmp_path):
-    runs, draws, killed = Runs(tmp_path, model), random.Random(0), []
+@pytest.mark.parametrize("kind", RUNS)
+def test_thirty_kills_leave_no_trace(kind, tmp_path):
+    runs, draws, killed = Runs(tmp_path, kind), random.Random(0), []
     while len(killed) < 30:
         output_dir = tmp_path / f"killed_{len(killed)}"
         killed += runs.kill_until_it_ends(output_dir, draws)
