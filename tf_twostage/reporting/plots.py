@@ -15,7 +15,7 @@ from tf_twostage.reporting.figures import BLUE, COLORS, GREY, ORANGE, Log
 from tf_twostage.reporting.image_rows import ImageRow
 from tf_twostage.run_folder import RunFolder
 
-WIDTH_OF_BINS = 0.05  # of the histogram of lambda_j
+WIDTH_OF_BINS, LAST_EDGE = 0.05, 2.0  # of the histogram of lambda_j; greater ones at the end
 
 
 def write_curves(folder: RunFolder) -> None:
@@ -85,15 +85,24 @@ def save_gamma(path: str | os.PathLike, logs: Mapping[int, Log]) -> None:
 
 @figures.styled
 def save_lambda_histogram(path: str | os.PathLike, lambda_: np.ndarray) -> None:
-    """Plots the histogram of lambda_j [kappa] with the threshold of activity (Figure 11)."""
+    """Plots the histogram of lambda_j [kappa] with the threshold of activity (Figure 11).
+
+    The last bar holds all above `LAST_EDGE` as well; a dimension without use is near 1.
+    """
     figure = Figure((figures.COLUMN, 2.3), layout="constrained")
     axis = figure.subplots()
     active = diagnostics.active_dimensions(lambda_)
     axis.set_title(f"{active} of {len(lambda_)} latent dimensions are active")
-    top = WIDTH_OF_BINS * math.ceil(max(1.05, float(np.max(lambda_)) + 0.01) / WIDTH_OF_BINS)
+    greatest = min(float(np.max(lambda_)) + 0.01, LAST_EDGE)
+    top = WIDTH_OF_BINS * math.ceil(max(1.05, greatest) / WIDTH_OF_BINS)
     bins = np.linspace(0, top, round(top / WIDTH_OF_BINS) + 1)
     counts, edges, _ = axis.hist(
-        lambda_, bins, color=BLUE, edgecolor="white", linewidth=0.5, label="latent dimensions"
+        np.minimum(lambda_, top),  # those above: in the last bar
+        bins,
+        color=BLUE,
+        edgecolor="white",
+        linewidth=0.5,
+        label=f"latent dimensions{'; last bar: all above' if np.max(lambda_) > top else ''}",
     )
     threshold = f"active below {recipes.ACTIVE_BELOW}"
     axis.axvline(recipes.ACTIVE_BELOW, color=GREY, linestyle="--", label=threshold)
