@@ -12,7 +12,7 @@ INFOGAN_KERNEL = 4  # [code] 4 x 4, stride 2
 INITIAL_STDDEV = 0.02  # [code], InfoGAN: (truncated) normal kernels
 LEAKY_RELU_SLOPE = 0.2  # [code], InfoGAN
 SD_FLOOR = 1e-6  # [code], InfoGAN: sigma_z = 1e-6 + softplus(.)
-SD_BOUND = 10.0  # [ours] |log sd_z| where `bounded_sd` is set: sd_z^2 is in 2e-9..5e8
+SD_BOUND = 10.0  # [ours] |log sd| where `bounded_sd` is set: sd^2 is in 2e-9..5e8
 RESNET_UNITS = 512  # [F12] the fully connected scale block
 RESNET_KERNEL = 3  # [code] 3 x 3
 RESNET_START = 2  # [F12] the decoder starts from 2 x 2

@@ -68,6 +68,15 @@ def test_a_run_that_another_process_works_on_is_one_line(tmp_path):
     assert not trial.folder.path.exists()
 
 
+def test_images_that_are_all_equal_train_to_the_end(tmp_path):
+    """q(z|x) lies far out there: batch norm divided by almost nothing."""
+    images = np.full((40, 8, 8, 1), 90, np.uint8)
+    epochs = {"epochs_scale": 1, "stage1_epochs": 20, "stage2_epochs": 2}
+    model = TwoStageVAE.fit(images, output_dir=str(tmp_path), **TINY | epochs)
+    assert model.encode(images[:1]).stddev.max() > 50
+    assert np.isfinite(model.sample(3)).all()
+
+
 def test_floats_are_the_same_images(fitted):
     root, model = fitted
     again = TwoStageVAE.fit(IMAGES[..., 0] / 255, output_dir=str(root), **TINY)

@@ -161,11 +161,19 @@ def test_a_bounded_sd_is_finite_where_the_other_overflows(network):
                 assert not bounded or sd.max() <= math.exp(10) * 1.001
 
 
-def test_the_bound_is_on_in_quick_alone_and_where_it_matters():
+@pytest.mark.parametrize("bounded", [False, True])
+def test_the_bound_holds_in_the_second_stage_too(bounded):
+    recipe = recipes.get("paper", "mnist", 1000, stage2_width=8, bounded_sd=bounded)
+    encoder, _ = latent_networks.second_stage(recipe)
+    sd = np.array(encoder(1e4 * np.ones((2, recipe.latent_dim), "float32")).stddev)
+    assert np.isfinite(sd).all() == bounded
+
+
+def test_the_bound_is_on_in_quick_alone():
     for name, network, expected in (
         ("paper", "resnet", False),
         ("official_code", "wae", False),
         ("quick", "resnet", True),
-        ("quick", "infogan", False),  # its sd is a softplus
+        ("quick", "infogan", True),  # of its second stage
     ):
         assert recipes.get(name, "celeba", 1000, network=network).bounded_sd is expected

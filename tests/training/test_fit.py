@@ -308,9 +308,11 @@ def test_a_nan_stops_the_run_names_the_term_and_keeps_the_last_good_checkpoint(t
 
 def test_a_network_whose_deviation_may_run_away_is_told_of_its_bound():
     resnet = recipes.get("paper", "mnist", 1000, network="resnet")
-    assert fit.remedy(resnet, 1) == "--bounded_sd, or a lower --learning_rate"
+    for recipe, stage in ((resnet, 1), (resnet, 2), (RECIPE, 2)):
+        assert fit.remedy(recipe, stage) == "--bounded_sd, or a lower --learning_rate"
     bounded = dataclasses.replace(resnet, bounded_sd=True)
-    for recipe, stage in ((resnet, 2), (bounded, 1), (RECIPE, 1)):
+    own = dataclasses.replace(RECIPE, stage2_network="mine:network")
+    for recipe, stage in ((bounded, 1), (bounded, 2), (RECIPE, 1), (own, 2)):
         assert fit.remedy(recipe, stage) == "a lower --learning_rate"
 
 

@@ -53,5 +53,5 @@ class LatentDecoder(keras.Model):
 
 def second_stage(recipe: recipes.Recipe) -> Network:
     """Unbuilt encoder and decoder of stage 2 for latents z [kappa]."""
-    context = Context(recipe.weight_decay)
+    context = Context(recipe.weight_decay, bounded=recipe.bounded_sd)
     return Network(LatentEncoder(recipe, context), LatentDecoder(recipe, context))

@@ -48,7 +48,7 @@ class Context(NamedTuple):
     synchronized: bool = False
     batch_norm_epsilon: float = sizes.BATCH_NORM_EPSILON
     deterministic: bool = False  # the encoder gives a mean alone
-    bounded: bool = False  # log sd_z of a `HeadedEncoder` stays within SD_BOUND
+    bounded: bool = False  # log sd of a `HeadedEncoder` stays within SD_BOUND
 
     def kernel(self, stddev: float | None = None, truncated: bool = False) -> dict:
         """Keyword arguments of a layer with a kernel: its initialiser and its weight decay.

@@ -59,7 +59,7 @@ class VAERecipe(Recipe):
     resnet_blocks: int = 2  # [F12] residual blocks a scale, the fully connected scale included
     resnet_flatten: bool = True  # [F12]; [code] averages over positions instead
     resnet_capped: bool = False  # [code] bounds the decoder's channels by RESNET_CAP
-    bounded_sd: bool = False  # [ours] keeps log sd_z of resnet and wae within SD_BOUND
+    bounded_sd: bool = False  # [ours] log sd_z of resnet, wae, log sd_u: within SD_BOUND
 
     CHOICES: ClassVar = {
         "model": MODELS,
@@ -204,6 +204,6 @@ def quick(model: str, dataset: str, train_images: int, network: str) -> VAERecip
         batch_norm_decay=QUICK_BATCH_NORM_DECAY,
         jpeg=False,
         fid_protocol="plain",
-        bounded_sd=network in ("resnet", "wae"),  # they diverge where training starts badly
+        bounded_sd=True,  # at this rate a bad start is more likely to run away
         **values,
     )

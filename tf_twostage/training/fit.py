@@ -108,9 +108,13 @@ def stream(data: Batches, devices: Devices, loop: Loop, first_epoch: int = 0) ->
 
 def remedy(recipe: recipes.Recipe, stage: int) -> str:
     """What helps where a stage diverges."""
-    unbounded = recipe.network in ("resnet", "wae") and not getattr(recipe, "bounded_sd", True)
-    bound = "--bounded_sd, or " if stage == 1 and unbounded else ""
-    return f"{bound}a lower --learning_rate"
+    lower = "a lower --learning_rate"
+    if getattr(recipe, "bounded_sd", True):
+        return lower
+    runs_away = (
+        recipe.stage2_network == "mlp" if stage == 2 else recipe.network in ("resnet", "wae")
+    )
+    return f"--bounded_sd, or {lower}" if runs_away else lower
 
 
 def _verbosity() -> int:
