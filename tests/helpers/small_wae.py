@@ -89,10 +89,10 @@ def compiled(model, **values):
     return model
 
 
-def train(model, data, epochs=1, first=0):
+def train(model, data, epochs=1, first=0, **values):
     """The logs of `epochs` epochs from the `first` on."""
-    stream = data.stream(first)
-    return model.fit(stream, epochs=epochs, steps_per_epoch=STEPS, shuffle=False, verbose=0).history
+    values |= {"epochs": epochs, "steps_per_epoch": STEPS, "shuffle": False, "verbose": 0}
+    return model.fit(data.stream(first), **values).history
 
 
 def state(model):

@@ -7,6 +7,7 @@ import small_wae
 
 from tf_twostage.models import weights
 from tf_twostage.training import device_loop
+from tf_twostage.training.callbacks import DivergedError, DivergenceGuard
 
 KINDS = ("wae_mmd", "wae_gan", "autoencoder", "joint")
 
@@ -25,6 +26,14 @@ def test_a_resumed_run_ends_with_the_same_state_bit_for_bit(kind, tmp_path):
     states = [small_wae.state(model) for model in (whole, resumed)]
     for one, other in zip(*states, strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_loss_that_is_not_finite_is_named(kind):
+    model = small_wae.compiled(small_wae.make(kind))
+    model.trainable_variables[0].assign(np.nan * model.trainable_variables[0])
+    with pytest.raises(DivergedError, match=r"stage 1 diverged by step 1: the \w+ term is nan"):
+        small_wae.train(model, small_wae.batches(kind), callbacks=[DivergenceGuard(stage=1)])
 
 
 @pytest.mark.parametrize(

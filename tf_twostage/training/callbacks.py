@@ -21,6 +21,9 @@ class DivergedError(InputError):
 class DivergenceGuard(keras.callbacks.Callback):
     """Stops when a term of the loss is not finite, before anything of it is saved.
 
+    The loss itself is looked at last: weight decay sees weights that are NaN where a ReLU, which
+    makes 0 of NaN, hides them from every term.
+
     Args:
       stage: 1 or 2.
       remedy: what the user may try then.
@@ -45,7 +48,8 @@ class DivergenceGuard(keras.callbacks.Callback):
         self._check(f"epoch {epoch + 1}")
 
     def _check(self, when: str) -> None:
-        for metric in self.model.watched:
+        loss = [metric for metric in self.model.metrics if metric.name == "loss"]
+        for metric in (*self.model.watched, *loss):
             value = float(metric.result())
             if not math.isfinite(value):
                 raise DivergedError(
