@@ -16,6 +16,7 @@ from fid.errors import Error, reason
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff")
 KINDS = "PNG, JPEG, BMP, GIF, WebP or TIFF"
+FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF")  # Pillow's names; it knows more
 MOST_PIXELS = 20_000 * 20_000  # of a file; Pillow's own limit is less than half of it
 _raising = threading.Lock()
 _PNG_DEPTH = 24  # the byte of a PNG file that says how many bits a channel has
@@ -153,7 +154,7 @@ def _opened(path: Path) -> Any:
     with _raising:
         pillows, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, MOST_PIXELS
         try:
-            return Image.open(path)
+            return Image.open(path, formats=FORMATS)
         finally:
             Image.MAX_IMAGE_PIXELS = pillows
 
@@ -193,4 +194,6 @@ def _on_white(image: Any) -> Any:
 def _reason(error: Exception) -> str:
     """Why Pillow could not read a file, in one line."""
     text = reason(error)
-    return "it is no image that Pillow knows" if "cannot identify" in text else text
+    return (
+        f"it is no image of the kinds {', '.join(FORMATS)}" if "cannot identify" in text else text
+    )

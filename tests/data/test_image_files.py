@@ -115,7 +115,7 @@ def test_bytes_with_many_pixels_are_refused_undecoded():
 def test_bytes_of_other_formats_are_no_image(tmp_path):
     path = tmp_path / "page.eps"
     Image.fromarray(PIXELS).save(path)
-    assert "no image Pillow knows" in message(image_files.decode, path.read_bytes(), "RGB", 100)
+    assert "no image of the kinds" in message(image_files.decode, path.read_bytes(), "RGB", 100)
 
 
 def test_a_folder_that_cannot_be_listed_is_named(sound, monkeypatch):

@@ -34,6 +34,7 @@ def write_sound(root: pathlib.Path) -> list[str]:
     grey.save(root / "cats/grey.BMP")
     grey.point(lambda value: 255 * (value > 99)).convert("1").save(root / "cats/young/bits.png")
     rgb.convert("CMYK").save(root / "dogs/inks.jpeg")
+    rgb.save(root / "dogs/two.jpg", "MPO", save_all=True, append_images=[grey])  # as phones do
     frames = [rgba, Image.fromarray(PIXELS[::-1])]
     for suffix in ("gif", "webp", "png"):
         path = root / f"dogs/moving.{suffix}"
@@ -65,8 +66,14 @@ def write_refused(root: pathlib.Path) -> dict[str, str]:
     content = (root / "cut.png").read_bytes()
     (root / "cut.png").write_bytes(content[: len(content) // 2])
     (root / "text.jpg").write_text("no image")
+    Image.fromarray(PIXELS[..., 0]).save(root / "other.png", "PPM")  # a kind by its content only
     os.symlink(root / "nowhere.png", root / "gone.png")
-    reasons = {"huge.png": "exceeds limit", "cut.png": "truncated", "text.jpg": "no image"}
+    reasons = {
+        "huge.png": "exceeds limit",
+        "cut.png": "truncated",
+        "text.jpg": "no image",
+        "other.png": "no image",
+    }
     reasons |= {"gone.png": "No such file", "deep.tif": deep, "float.tiff": deep}
     return reasons | {path.name: deep for path in root.glob("deep_*.png")}
 

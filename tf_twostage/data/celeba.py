@@ -104,7 +104,7 @@ def crop(jpeg: bytes) -> np.ndarray:
     """
     from PIL import Image
 
-    with Image.open(io.BytesIO(jpeg)) as image:
+    with Image.open(io.BytesIO(jpeg), formats=["JPEG"]) as image:
         if image.size != FILE_SIZE:
             raise InputError("{}x{} pixels instead of {}x{}".format(*image.size, *FILE_SIZE))
         face = image.convert("RGB").crop(CROP)

@@ -20,7 +20,7 @@ from tf_twostage.files import shown
 Source = Path | bytes  # an image file: where it is, or what is in it
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff")
-FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF")  # Pillow's names of what uploads may be
+FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF")  # Pillow's names; it knows more
 _PNG_DEPTH = 24  # the byte of a PNG file that says how many bits a channel has
 _PNG_NOTES = (b"eXIf", b"tEXt", b"zTXt", b"iTXt")  # chunks that may hold an orientation
 _TIFF_DEPTH = 258  # the tag BitsPerSample of a TIFF file
@@ -235,7 +235,7 @@ def _image(source: Source, stream: BinaryIO) -> Any:
     with _raising:
         pillows, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, MOST_PIXELS
         try:
-            return Image.open(stream)
+            return Image.open(stream, formats=FORMATS)
         finally:
             Image.MAX_IMAGE_PIXELS = pillows
 
@@ -298,4 +298,4 @@ def _on_white(image: Any) -> Any:
 def _reason(error: Exception) -> str:
     """Why Pillow could not read a file, in one line."""
     text = reason(error)
-    return "no image Pillow knows" if "cannot identify" in text else text
+    return f"no image of the kinds {', '.join(FORMATS)}" if "cannot identify" in text else text
