@@ -81,6 +81,18 @@ def test_figures_that_lack_what_they_need_stay(copied, capsys, monkeypatch, miss
     assert f"{missing} is missing" in capsys.readouterr().out
 
 
+def test_a_damaged_posterior_is_not_drawn(copied, capsys, monkeypatch):
+    path = copied / "checkpoints" / "posterior_stddev.npy"
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    drawn = []
+    monkeypatch.setattr(figures, "write", lambda path, *_: drawn.append(path.stem))
+    redraw.run(str(copied))
+    assert f"{path} is damaged" in capsys.readouterr().out
+    assert "lambda" not in drawn
+
+
 def test_a_run_that_has_not_finished_is_not_drawn(copied):
     (copied / "metrics.json").unlink()
     with pytest.raises(InputError, match="has not finished"):

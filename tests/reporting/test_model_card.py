@@ -96,6 +96,14 @@ def test_numbers_of_a_former_version_that_lack_are_left_out():
     assert "γ, the decoder" not in text
 
 
+def test_a_name_from_outside_is_text_and_no_more():
+    config = copy.deepcopy(CONFIG)
+    config["dataset"]["name"] = "a`|<script>[x](y)\n# b"
+    text = model_card.write(config, METRICS, ["generate"])
+    assert "a???script??x?(y)?# b" in text
+    assert "script>" not in text
+
+
 def test_files_tell_no_command_line():
     found = model_card.files(CONFIG, METRICS, NAMES)
     assert set(found) == {"README.md", "assets.extra/run.json"}

@@ -4,6 +4,7 @@ import pathlib
 
 import numpy as np
 
+from tf_twostage import sealed
 from tf_twostage.data.storage import Storage
 from tf_twostage.evaluation import diagnostics
 from tf_twostage.evaluation.diagnostics import Latents
@@ -18,7 +19,8 @@ def run(path: str) -> pathlib.Path:
     """Draws all figures and the page of a run, from its weights, posteriors, logs and grids.
 
     The held-out images that figures show are cut out of `images/reconstructions.png`. Where that
-    file or the posteriors are gone, a printed line names the figures that stay as they are.
+    file or the posteriors are gone or damaged, a printed line names the figures that stay as they
+    are.
 
     Args:
       path: a run folder, `.../trial_000`.
@@ -39,14 +41,22 @@ def run(path: str) -> pathlib.Path:
 
 
 def _latents(folder: RunFolder, model: LatentModel, seed: int) -> Latents | None:
-    """None, and a line that says so, where the posteriors are gone."""
+    """None, and a line that says so, where the posteriors are gone or damaged."""
     paths = [folder.posterior(name) for name in Posterior._fields]
-    missing = [path for path in paths if not path.exists()]
-    if missing:
-        print(f"{missing[0]} is missing: the figures of the latent space stay as they are")
-        return None
+    for path in paths:
+        fault = _fault(path)
+        if fault:
+            print(f"{path} is {fault}: the figures of the latent space stay as they are")
+            return None
     posterior = Posterior(*map(Storage().read_npy, paths))
     return diagnostics.latents(model, posterior, seed)
+
+
+def _fault(path: pathlib.Path) -> str | None:
+    """What is wrong with a posterior's file; a former version's has no checksum and counts."""
+    if not path.exists():
+        return "missing"
+    return "damaged" if sealed.check(path) is sealed.Seal.BROKEN else None
 
 
 def _originals(folder: RunFolder, config: dict) -> np.ndarray | None:

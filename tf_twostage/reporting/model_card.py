@@ -10,7 +10,7 @@ from collections.abc import Collection
 from tf_twostage import recipes
 from tf_twostage.metrics import FidScores
 from tf_twostage.models import signatures
-from tf_twostage.reporting import page
+from tf_twostage.reporting import markdown, page
 from tf_twostage.reporting.numbers import Parts
 
 RUN = "assets.extra/run.json"  # what TensorFlow itself leaves alone
@@ -56,6 +56,7 @@ def write(config: dict, metrics: dict, names: Collection[str]) -> str:
       metrics: its metrics.json.
       names: of the signatures that its SavedModel has.
     """
+    config, metrics = markdown.plain(config), markdown.plain(metrics)
     parts = Parts.of(config["recipe"])
     name = config["dataset"]["name"]
     sections = {

@@ -6,6 +6,7 @@ import io
 import json
 
 from tf_twostage import recipes, table1_values
+from tf_twostage.reporting.markdown import plain
 
 NAMES = {
     "mnist": "MNIST",
@@ -34,8 +35,9 @@ def _cited() -> list[str]:
 
 
 def _one(table) -> str:
-    title = f"# Table 1: recipe `{table.recipe}`, network `{table.network}`"
-    changes = ", ".join(f"`--{k}={v}`" for k, v in table.changes.items())
+    recipe, network = plain(table.recipe), plain(table.network)
+    title = f"# Table 1: recipe `{recipe}`, network `{network}`"
+    changes = ", ".join(f"`--{plain(k)}={plain(str(v))}`" for k, v in table.changes.items())
     notes: list[str] = []
     facts = (
         f"FID at {table.dims} dimensions, Inception graph `{table.inception_git_blob[:12]}`"
@@ -50,7 +52,7 @@ def _one(table) -> str:
 
 
 def _grid(table, protocol: str, notes: list[str]) -> list[str]:
-    columns = [part for name in table.datasets for part in (NAMES.get(name, name), "paper")]
+    columns = [part for name in table.datasets for part in (NAMES.get(name, plain(name)), "paper")]
     rows = dict.fromkeys(cell.row for cell in table.cells)
     lines = [_line("", *columns), _line("---", *["---"] * len(columns))]
     for row in rows:
@@ -66,7 +68,7 @@ def _parts(cell, notes: list[str]) -> tuple[str, str]:
         return NONE, paper
     mark = ""
     if cell.reasons:
-        text = "; ".join(cell.reasons)
+        text = plain("; ".join(cell.reasons))
         if text not in notes:
             notes.append(text)
         mark = f" [{_letter(notes.index(text))}]"
