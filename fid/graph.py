@@ -22,7 +22,7 @@ import urllib.parse
 import urllib.request
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -39,6 +39,7 @@ TTUR_BLOB_ID = "f34cb9b774a4547b5e214ef4202e5775a9c0f436"
 VARIABLE = "FID_INCEPTION"
 TTUR_FOLDER = Path("/tmp/imagenet")
 _CHUNK = 1 << 20
+_PART, A_DAY = ".part", 86_400.0  # of files that are not whole yet; seconds
 _MOST_BYTES = 200 << 20  # of the tarball, and of the graph in it: about 85 and 92 MB
 
 
@@ -150,10 +151,17 @@ def download_graph(
 
 @contextmanager
 def temporary_beside(target: Path) -> Iterator[Path]:
-    """A new file's path in `target`'s folder, to be renamed to `target`; removed if it is not."""
+    """A new file's path in `target`'s folder, to be renamed to `target`; removed if it is not.
+
+    Those of writers that were killed a day ago or earlier are removed too.
+    """
     target.parent.mkdir(parents=True, exist_ok=True)
+    for left in target.parent.glob(f".*{_PART}*"):
+        with suppress(FileNotFoundError):  # another writer was quicker
+            if time.time() - left.stat().st_mtime > A_DAY:
+                left.unlink()
     handle, name = tempfile.mkstemp(
-        dir=target.parent, prefix=f".{target.stem}-", suffix=f".part{target.suffix}"
+        dir=target.parent, prefix=f".{target.stem}-", suffix=f"{_PART}{target.suffix}"
     )
     os.close(handle)
     mask = os.umask(0)

@@ -1,3 +1,6 @@
+import os
+import time
+
 import pytest
 
 from tf_twostage import files, sealed
@@ -83,6 +86,14 @@ def test_a_seal_breaks_with_any_byte(tmp_path, size):
         assert sealed.check(path) is Seal.BROKEN
         path.write_bytes(content[:place])
         assert sealed.check(path) is Seal.ABSENT
+
+
+def test_only_old_ones_are_removed_where_others_may_be_writing(tmp_path):
+    for name, days in ((".1.old.npz", 2), (".2.new.npz", 0)):
+        (tmp_path / name).touch()
+        os.utime(tmp_path / name, (time.time() - 86_400 * days,) * 2)
+    files.remove_temporary(tmp_path, older_than=86_400)
+    assert [path.name for path in tmp_path.iterdir()] == [".2.new.npz"]
 
 
 def test_writers_of_two_machines_do_not_share_a_temporary_file(tmp_path):

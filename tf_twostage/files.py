@@ -7,6 +7,7 @@ import pathlib
 import re
 import secrets
 import shutil
+import time
 from collections.abc import Callable, Iterator
 
 from tf_twostage.errors import WriteError
@@ -50,9 +51,16 @@ def replace_folder(path: str | os.PathLike, write: Callable[[pathlib.Path], obje
                 shutil.rmtree(left, ignore_errors=True)
 
 
-def remove_temporary(folder: pathlib.Path) -> None:
-    """Deletes what killed writers left in a folder and below; nobody may be writing there."""
+def remove_temporary(folder: pathlib.Path, older_than: float = 0) -> None:
+    """Deletes what killed writers left in a folder and below.
+
+    Args:
+      folder: it need not exist.
+      older_than: seconds since something was last written; 0 where nobody may be writing there.
+    """
     for path in [path for path in folder.rglob(".*") if _TEMPORARY.match(path.name)]:
+        if older_than and time.time() - path.lstat().st_mtime < older_than:
+            continue
         if path.is_dir():
             shutil.rmtree(path, ignore_errors=True)
         else:

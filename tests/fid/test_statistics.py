@@ -1,4 +1,6 @@
 import multiprocessing
+import os
+import time
 
 import numpy as np
 import pytest
@@ -206,6 +208,15 @@ def test_a_corrupt_cache_entry_is_computed_anew(tmp_path, images):
         np.testing.assert_array_equal(again.sigma, first.sigma)
     assert network.seen == 450
     assert entry.read_bytes() == whole
+
+
+def test_what_a_writer_left_that_was_killed_a_day_ago_goes(tmp_path, images):
+    old, new = tmp_path / ".a-x.part.npz", tmp_path / ".b-y.part.npz"
+    for path, days in ((old, 2), (new, 0)):
+        path.touch()
+        os.utime(path, (time.time() - 86_400 * days,) * 2)
+    fid.cached_statistics(images, FakeInception(), 64, folder=tmp_path)
+    assert [path for path in (old, new) if path.exists()] == [new]
 
 
 @pytest.mark.parametrize("wrong", [np.zeros((1, 8, 8, 3), np.uint8), [], "none", "dims", "graph"])

@@ -11,9 +11,10 @@ from collections.abc import Callable
 from tf_twostage.data import aligned_npz
 from tf_twostage.data.storage import Array
 from tf_twostage.errors import reason
-from tf_twostage.files import PathLike
+from tf_twostage.files import PathLike, remove_temporary
 
 SPLITS = ("train", "test")
+A_DAY = 86_400.0  # seconds after which a file that is not whole has no writer any more
 
 
 def kept(
@@ -30,6 +31,7 @@ def kept(
             )
     arrays = compute()
     try:
+        remove_temporary(path.parent, A_DAY)
         aligned_npz.write(path, arrays)
         return {split: aligned_npz.mapped(path, split) for split in SPLITS}
     except OSError as error:
