@@ -1,6 +1,7 @@
 """Keeps TensorFlow's chatter and Python's file names out of what a user reads."""
 
 import contextlib
+import logging
 import os
 import sys
 import warnings
@@ -25,21 +26,30 @@ def quiet_import():
 
 
 def plain_messages() -> None:
-    """Shows warnings as one line each, without the code, and nothing milder of TensorFlow's."""
-    from absl import logging
+    """Shows warnings as one line each, without the code, and nothing milder of TensorFlow's.
 
-    logging.set_verbosity(logging.WARNING)
+    Every stage of every trial traces a step of its own. TensorFlow takes the fifth for a mistake
+    where a new step lies where a former one lay in memory; that warning is left out.
+    """
+    from absl import logging as absl_logging
+
+    absl_logging.set_verbosity(absl_logging.WARNING)
+    logging.getLogger("tensorflow").addFilter(_tells_of_no_retracing)
     warnings.formatwarning = lambda message, *_, **__: f"warning: {message}\n"
+
+
+def _tells_of_no_retracing(record: logging.LogRecord) -> bool:
+    return "triggered tf.function retracing" not in record.getMessage()
 
 
 @contextlib.contextmanager
 def warnings_only():
     """Hides what TensorFlow logs for information inside, such as where it wrote a model."""
-    from absl import logging
+    from absl import logging as absl_logging
 
-    kept = logging.get_verbosity()
-    logging.set_verbosity(logging.WARNING)
+    kept = absl_logging.get_verbosity()
+    absl_logging.set_verbosity(absl_logging.WARNING)
     try:
         yield
     finally:
-        logging.set_verbosity(kept)
+        absl_logging.set_verbosity(kept)
