@@ -1,10 +1,12 @@
 """Plots as files that open, with what they must say."""
 
+import gc
 import json
 import math
 
 import numpy as np
 import pytest
+from matplotlib import _mathtext
 from PIL import Image
 
 from tf_twostage.evaluation import diagnostics
@@ -142,6 +144,18 @@ def test_singular_values_without_stage_2(tmp_path, drawn):
     assert numbers(tmp_path / "values.png") == {"z": [1.2, 0.4], "normal": [1.01, 0.99]}
     plots.save_singular_values(tmp_path / "values.png", values._replace(u=values.normal))
     assert len(drawn[1].axes[0].lines) == 3
+
+
+def test_a_plot_leaves_no_fonts_of_formulas_behind(tmp_path):
+    values = diagnostics.SingularValues(np.array([1.2, 0.4]), None, np.array([1.01, 0.99]))
+
+    def fonts():
+        gc.collect()
+        return sum(isinstance(one, _mathtext.Fonts) for one in gc.get_objects())
+
+    before = fonts()
+    plots.save_singular_values(tmp_path / "values.png", values)
+    assert fonts() == before
 
 
 def test_noise_rows_are_drawn_pixel_by_pixel_with_their_numbers(tmp_path, drawn):

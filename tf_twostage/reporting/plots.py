@@ -135,7 +135,7 @@ def save_singular_values(path: str | os.PathLike, values: diagnostics.SingularVa
         if name in spectra:
             axis.plot(np.arange(1, len(spectra[name]) + 1), spectra[name], label=label, **style)
     axis.set_xlabel("index, from the greatest")
-    axis.set_ylabel(r"singular value / $\sqrt{n}$")
+    axis.set_ylabel("singular value / √n")  # matplotlib never lets go of what it made for a \sqrt
     axis.set_ylim(0, 1.05 * axis.get_ylim()[1])
     axis.grid(alpha=0.3, linewidth=0.5)
     axis.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
