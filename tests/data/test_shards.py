@@ -194,6 +194,40 @@ def test_a_tar_with_a_damaged_header_is_one_line(tmp_path):
     assert text == f"{path} can't be read (damaged, or cut off, at byte {place:,}): write it again"
 
 
+def test_a_tar_that_leads_back_is_one_line(tmp_path):
+    path = tmp_path / "a.tar"
+    header = bytearray(tarfile.TarInfo("1.png").tobuf())
+    header[124:136] = b"\xff" * 10 + b"\xfc\0"  # -1,024 bytes: the header before this one follows
+    header[148:155] = b"%06o\0" % tarfile.calc_chksums(bytes(header))[0]
+    path.write_bytes(tarfile.TarInfo("0.png").tobuf() + header)
+    text = message(outline, path)
+    assert text == f"{path} can't be read (damaged at byte 512): write it again"
+
+
+def test_a_huge_image_of_a_tar_is_not_read(tmp_path):
+    path = tmp_path / "a.tar"
+    info = tarfile.TarInfo("0.png")  # sparse: as many zeros as it claims
+    info.pax_headers = {"GNU.sparse.map": "0,0", "GNU.sparse.size": str(2**26 + 1)}
+    with tarfile.open(path, "w") as archive:
+        archive.addfile(info)
+        add(archive, "1.png", png(IMAGES[0]))
+    text = message(outline, path)
+    assert text.startswith(f"0.png in {path} has 67,108,865 bytes: an image may have 67,108,864")
+    assert message(lambda: list(shard_readers.images(path))) == text
+
+
+def test_arrow_that_points_outside_the_file_is_one_line(tmp_path):
+    path = tmp_path / "a.arrow"
+    places = pyarrow.py_buffer(np.array([0, 10, 2**31 - 1, 40], np.int32))
+    image = pyarrow.Array.from_buffers(
+        pyarrow.binary(), 3, [None, places, pyarrow.py_buffer(bytes(40))]
+    )
+    data = pyarrow.RecordBatch.from_arrays([image], ["image"])
+    with pyarrow.OSFile(str(path), "wb") as file, pyarrow.ipc.new_stream(file, data.schema) as out:
+        out.write_batch(data)
+    assert re.match(f"{path} can't be read .*out of bounds.*: write it again", message(load, path))
+
+
 def test_other_bad_input_is_one_line(tmp_path):
     missing = write(tmp_path / "path.parquet", [None, None])
     assert "image 0 of" in message(outline, missing)

@@ -8,10 +8,9 @@ from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from tf_twostage.data.identity import digest, identity
+from tf_twostage.data.image_files import MOST_BYTES  # CelebA's: some 10 KB, its partition file 3 MB
 from tf_twostage.errors import InputError, reason
 from tf_twostage.files import PathLike, shown
-
-MOST_BYTES = 2**26  # of a file in it: CelebA's have some 10 KB, its partition file 3 MB
 
 TRAIN, TEST = "0", "2"  # the partition file's numbers; 1 is the validation split, unused
 

@@ -27,6 +27,7 @@ _TIFF_DEPTH = 258  # the tag BitsPerSample of a TIFF file
 _ORIENTATION = 274  # the EXIF tag
 _GREY_MODES = ("1", "L", "LA")
 LARGE = 2**24
+MOST_BYTES = 2**26  # of a file inside another, such as a zip, a tar or a table
 MOST_PIXELS = 20_000 * 20_000  # of a file; Pillow's own limit is less than half of it
 _one_at_a_time = threading.Lock()
 _raising = threading.Lock()

@@ -48,7 +48,8 @@ def images(path: pathlib.Path) -> Iterator[bytes | None]:
     with _readable(path):
         if path.suffix.lower() == ".tar":
             with tarfile.open(path, "r:") as archive:
-                yield from (archive.extractfile(member).read() for member in _members(archive))
+                for member in _members(archive):
+                    yield archive.extractfile(member).read()
         else:
             for batch in _batches(path):
                 for value in batch.column(0).to_pylist():
@@ -69,12 +70,27 @@ def _readable(path: pathlib.Path) -> Iterator[None]:
 def _members(archive: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
     """The image files of a tar; hidden files are passed over."""
     for member in archive:
-        name = pathlib.PurePosixPath(member.name)
-        if member.isfile() and name.suffix.lower() in image_files.SUFFIXES and name.name[0] != ".":
-            yield member
+        if archive.offset <= member.offset:  # a size below 0 leads back, and so round for ever
+            raise tarfile.ReadError(f"damaged at byte {member.offset:,}")
+        if member.isfile() and _is_image(pathlib.PurePosixPath(member.name)):
+            yield _bounded(member, archive)
     archive.fileobj.seek(archive.offset)  # `tarfile` takes damage for the end, which is zeros
     if archive.fileobj.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
         raise tarfile.ReadError(f"damaged, or cut off, at byte {archive.offset:,}")
+
+
+def _is_image(name: pathlib.PurePosixPath) -> bool:
+    return name.suffix.lower() in image_files.SUFFIXES and name.name[0] != "."
+
+
+def _bounded(member: tarfile.TarInfo, archive: tarfile.TarFile) -> tarfile.TarInfo:
+    """The member, if it is small enough to be read; a sparse one may claim any size."""
+    if member.size > image_files.MOST_BYTES:
+        raise InputError(
+            f"{shown(member.name)} in {shown(archive.name)} has {member.size:,} bytes: an image "
+            f"may have {image_files.MOST_BYTES:,}, shrink or remove it"
+        )
+    return member
 
 
 def _batches(path: pathlib.Path) -> Iterator[Any]:
@@ -82,9 +98,14 @@ def _batches(path: pathlib.Path) -> Iterator[Any]:
     arrow = _pyarrow()
     if path.suffix.lower() == ".parquet":
         file = arrow.parquet.ParquetFile(path)
-        return file.iter_batches(_ROWS, columns=[_column(path, file.schema_arrow)])
-    stream = arrow.ipc.open_stream(arrow.memory_map(str(path)))
-    return (batch.select([_column(path, stream.schema)]) for batch in stream)
+        batches = file.iter_batches(_ROWS, columns=[_column(path, file.schema_arrow)])
+    else:
+        stream = arrow.ipc.open_stream(arrow.memory_map(str(path)))
+        column = _column(path, stream.schema)
+        batches = (batch.select([column]) for batch in stream)
+    for batch in batches:
+        batch.validate(full=True)  # else pyarrow follows places outside the file
+        yield batch
 
 
 def _column(path: pathlib.Path, schema: Any) -> str:
