@@ -94,6 +94,22 @@ def test_a_config_of_another_form_is_refused(tmp_path, part, value):
 
 
 @pytest.mark.parametrize(
+    "changed",
+    [
+        {"recipe": {**CONFIG["recipe"], "model": None}},
+        {"environment": {"git_commit": [1]}},
+    ],
+)
+def test_a_config_of_another_form_counts_as_absent(tmp_path, changed):
+    assert run(tmp_path, CONFIG | changed).read_config() == {}
+
+
+def test_null_counts_as_absent(tmp_path):
+    folder = run(tmp_path, CONFIG | {"dataset": None, "environment": None})
+    assert folder.load_config() == {key: CONFIG[key] for key in ("recipe", "seed")}
+
+
+@pytest.mark.parametrize(
     "content",
     [
         b"epoch,loss\n1,\xff\n",

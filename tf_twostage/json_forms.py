@@ -37,8 +37,15 @@ def each(form: Form) -> Callable[[object], bool]:
 
 
 _WORDS = ("name", "model", "network", "stage2_network", "likelihood", "fid_protocol")
+
+
+def recipe(value: object) -> bool:
+    """An object whose words, as far as they are there, are strings and not null."""
+    return isinstance(value, dict) and all(text(value.get(word, "")) for word in _WORDS)
+
+
 CONFIG = {
-    "recipe": dict.fromkeys(_WORDS, text),
+    "recipe": recipe,
     "overrides": mapping,
     "dataset": {
         "name": text,
@@ -51,7 +58,7 @@ CONFIG = {
     "source": text,
     "seed": count,
     "search": count,
-    "environment": mapping,
+    "environment": {"git_commit": text},
 }
 _NORMALITY = {"spectrum_distance": number, "mmd2": number, "p_value": number}
 METRICS = {

@@ -193,8 +193,11 @@ class RunFolder:
         return metrics
 
     def read_failure(self) -> str | None:
-        """Why the trial failed when it ran last; None if it did not."""
-        return self.failure.read_text(encoding="utf-8") if self.failure.exists() else None
+        """Why the trial failed when it ran last; None if it did not, or nobody can tell."""
+        try:
+            return self.failure.read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            return None
 
     def write_failure(self, reason: str) -> None:
         """Keeps why the trial failed, for `--dry_run`."""
@@ -234,7 +237,8 @@ def _read_or_warn(path: pathlib.Path, form: dict) -> dict:
 
 
 def _today(config: dict) -> dict:
-    """A config.json of this version or a former one, with today's names."""
+    """A config.json of this version or a former one, with today's names; null counts as absent."""
+    config = {key: value for key, value in config.items() if value is not None}
     parts = {key: config.get(key) for key in ("recipe", "overrides")}
     known = {key: recipes.renamed(part) for key, part in parts.items() if isinstance(part, dict)}
     if "recipe" in known:  # former versions had one model only

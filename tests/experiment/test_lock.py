@@ -27,6 +27,12 @@ def record(path, host, process, place=""):
     path.write_text(f"{host}\n{process}\n2026-01-01 00:00:00\n{place}\n")
 
 
+def test_a_record_is_shown_in_one_line(path):
+    record(path, "a\x1b[2Jb", 1)
+    with pytest.raises(lock.HeldError, match=r"process 1 on a\\x1b\[2Jb since"):
+        lock.hold(path, "trial 0").__enter__()
+
+
 def age(path, seconds):
     then = time.time() - seconds
     os.utime(path, (then, then))
@@ -124,9 +130,10 @@ def test_without_flock_the_record_decides(path):
     age(path, lock.SILENT + 10)  # its number went to another process
     with lock.hold(path, "trial 0"):
         pass
-    record(path, socket.gethostname(), 2**22 + 1)  # no process has this number
-    with lock.hold(path, "trial 0"):
-        pass
+    for none in (2**22 + 1, 10**40):  # no process has this number
+        record(path, socket.gethostname(), none)
+        with lock.hold(path, "trial 0"):
+            pass
     assert list(path.parent.iterdir()) == [path]
 
 

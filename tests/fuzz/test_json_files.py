@@ -1,20 +1,25 @@
-"""config.json, metrics.json and the logs of a stranger's run."""
+"""config.json, metrics.json, the logs and other files of a stranger's run, but its weights."""
 
 import dataclasses
 import json
 
 import pytest
-from fuzzing import damaged, fuzz, odd_json, refused
+from fuzzing import damaged, fuzz, odd_json, one_odd_value, refused
 
 from tf_twostage import recipes
+from tf_twostage.data.splits import Outline
 from tf_twostage.errors import InputError
-from tf_twostage.experiment import finished
+from tf_twostage.experiment import console, finished, progress
+from tf_twostage.experiment.options import Options
+from tf_twostage.experiment.plan import Plan
+from tf_twostage.experiment.plan import Setting as PlannedSetting
 from tf_twostage.models.latent_model import Setting
 from tf_twostage.reporting import compare, model_card, report, table1
 from tf_twostage.run_folder import RunFolder
 
+RECIPE = recipes.get("quick", "mnist", 100)
 CONFIG = {
-    "recipe": dataclasses.asdict(recipes.get("quick", "mnist", 100)),
+    "recipe": dataclasses.asdict(RECIPE),
     "overrides": {"epochs_scale": 0.5},
     "dataset": {
         "name": "mnist",
@@ -29,6 +34,10 @@ CONFIG = {
     "tf32": False,
     "environment": {"git_commit": "f00", "tensorflow": "2.21.0", "argv": ["a", "--b"]},
 }
+GAN, WAE = (
+    CONFIG | {"recipe": dataclasses.asdict(recipes.get("quick", "mnist", 100, model=model))}
+    for model in ("wgan_gp", "wae_mmd")
+)
 METRICS = {
     "stages": [1, 2],
     "gamma": 0.01,
@@ -91,10 +100,25 @@ def read_everything(run):
         lambda: report.write_report(run),
         lambda: table1.rebuild(root),
         lambda: compare._page(*compared(run, other), root),
+        lambda: show_progress(run),
         lambda: model_card.files(finished.config_of(run), run.load_metrics(), ("generate",)),
     ):
         with refused(InputError):
             call()
+
+
+def show_progress(run):
+    """As a command shows it that would train this run, or go on with it."""
+    root = run.path.parents[2]
+    options = Options("mnist", seed=3, output_dir=str(root))
+    outline = Outline((8, 8, 1), 100, 10, "abc")
+    plan = Plan(
+        PlannedSetting(options, "mnist", (1, 2), {}, None, outline, RECIPE, run.path.parent), 0
+    )
+    status = progress.status(plan)
+    assert str(status).isprintable()
+    console._time_left(progress.seconds_left([status], [status]))
+    progress.line(plan)
 
 
 def compared(*folders):
@@ -103,11 +127,24 @@ def compared(*folders):
 
 
 @fuzz(
-    odd_json(CONFIG) | damaged(json.dumps(CONFIG).encode()).map(lambda b: b.decode("latin-1")),
+    odd_json(CONFIG, GAN, WAE)
+    | damaged(json.dumps(CONFIG).encode()).map(lambda b: b.decode("latin-1")),
     share=0.25,
 )
 def test_config(run, text):
     run.config.write_text(text, encoding="utf-8", errors="surrogatepass")
+    read_everything(run)
+
+
+@fuzz(one_odd_value(CONFIG), share=0.25)
+def test_config_with_one_odd_value(run, text):
+    run.config.write_text(text, encoding="utf-8", errors="surrogatepass")
+    read_everything(run)
+
+
+@fuzz(one_odd_value(METRICS), share=0.25)
+def test_metrics_with_one_odd_value(run, text):
+    run.metrics.write_text(text, encoding="utf-8", errors="surrogatepass")
     read_everything(run)
 
 
@@ -128,3 +165,14 @@ def test_logs(run, content):
     run.log(1).write_bytes(content)
     run.fids.write_bytes(content)
     read_everything(run)
+
+
+@fuzz(damaged(LOG, b"stage 1 diverged"), damaged(b"host\n1\n2026-01-01 00:00:00\nplace\n"))
+def test_why_it_failed_and_who_holds_it(run, failure, record):
+    run.metrics.unlink(missing_ok=True)
+    run.failure.write_bytes(failure)
+    lock = run.path.parents[2] / ".locks" / "mnist" / "quick" / "trial_000"
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    lock.write_bytes(record)
+    with refused(InputError):
+        show_progress(run)

@@ -88,6 +88,17 @@ def odd_json(*sound: dict) -> st.SearchStrategy[str]:
     return st.builds(_odd, st.sampled_from([json.dumps(value) for value in sound]), edits)
 
 
+def one_odd_value(sound: dict) -> st.SearchStrategy[str]:
+    """JSON of the sound value with one part replaced by one of `ODD`, or left out.
+
+    None comes twice, so a test with examples enough gets them all.
+    """
+    places = st.integers(0, len(list(_places([sound]))) - 1)
+    replaced = st.tuples(places, st.just(True), st.sampled_from(ODD))
+    left_out = st.tuples(places, st.just(False), st.none())
+    return st.builds(lambda edit: _odd(json.dumps(sound), [edit]), replaced | left_out)
+
+
 def _odd(text: str, edits: list[tuple[int, bool, object]]) -> str:
     tree = [json.loads(text)]
     for number, replaced, value in edits:

@@ -30,6 +30,7 @@ import time
 from collections.abc import Iterator
 from typing import IO
 
+from tf_twostage import files
 from tf_twostage.errors import InputError
 
 try:
@@ -84,7 +85,7 @@ class Holder:
         return self.is_here and (self.process == os.getpid() or not _runs(self.process))
 
     def __str__(self) -> str:
-        return f"process {self.process} on {self.host} since {self.since}"
+        return files.shown(f"process {self.process} on {self.host} since {self.since}")
 
 
 @functools.cache
@@ -245,7 +246,7 @@ def _silence(path: pathlib.Path) -> float:
 def _runs(process: int) -> bool:
     try:
         os.kill(process, 0)
-    except ProcessLookupError:
+    except (ProcessLookupError, OverflowError):  # the latter: no number of a process
         return False
     except PermissionError:
         return True

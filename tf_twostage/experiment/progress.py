@@ -1,12 +1,16 @@
 """How far a trial is, read from its run folder; what is left of it, and how long that takes."""
 
 import dataclasses
+import math
 
 from tf_twostage import recipes
 from tf_twostage.experiment import lock
 from tf_twostage.experiment.plan import Plan
+from tf_twostage.files import shown
 from tf_twostage.metrics import FidScores
 from tf_twostage.run_folder import RunFolder, same_images
+
+_MOST_SECONDS = 1e9  # that anything takes: 32 years
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,7 +37,7 @@ class Status:
             parts.append(f"held by {self.holder}")
         elif self.failure:
             parts.append(f"failed: {self.failure}")
-        return ", ".join(parts)
+        return shown(", ".join(parts))
 
     def _epochs(self) -> str:
         if not any(done for done, _ in self.epochs.values()):
@@ -57,20 +61,25 @@ def status(plan: Plan, held_here: bool = False) -> Status:
     for stage in plan.setting.stages:
         log = plan.folder.read_log(stage).get("seconds", [])
         epochs[stage] = (len(log), plan.recipe.schedule(stage).epochs)
-        if log:
-            seconds[stage] = sum(log) / len(log)
-    evaluation = (metrics.get("seconds") or {}).get("evaluation")
+        if timed := [value for value in log if _is_time(value)]:
+            seconds[stage] = sum(timed) / len(timed)
+    evaluation = (metrics.get("seconds") or {}).get("evaluation", math.nan)
     return Status(
         plan.folder,
         plan.seed,
         epochs,
         seconds,
         _is_scored(metrics, plan),
-        evaluation,
+        evaluation if _is_time(evaluation) else None,
         None if held_here else lock.holder(plan.lock),
         plan.folder.read_failure(),
         _is_foreign(plan.folder.read_config(), plan),
     )
+
+
+def _is_time(seconds: float) -> bool:
+    """Whether something may have taken so long; False for what was not measured, NaN."""
+    return 0 <= seconds < _MOST_SECONDS
 
 
 def line(plan: Plan) -> str:
@@ -85,7 +94,8 @@ def line(plan: Plan) -> str:
         return f"{name}  scoring"
     left = seconds_left([found], [found])
     return (
-        f"{name}  stage {stage}  epoch {done}/{all_}  loss {log['loss'][-1]:.4g}"
+        f"{name}  stage {stage}  epoch {done}/{all_}"
+        + (f"  loss {log['loss'][-1]:.4g}" if "loss" in log else "")
         + (f"  gamma {log['gamma'][-1]:.3g}" if "gamma" in log else "")
         + (f"  {in_hours(left)} left" if left else "")
     )
@@ -128,10 +138,10 @@ def _is_scored(metrics: dict, plan: Plan) -> bool:
     if not set(plan.setting.stages) <= set(metrics.get("stages") or ()):
         return False
     config = plan.folder.read_config()
-    if not config or config["seed"] != plan.seed or _is_foreign(config, plan):
+    if config.get("seed") != plan.seed or _is_foreign(config, plan):
         return False
-    if recipes.from_config(config["recipe"]) != plan.recipe:
+    if recipes.from_config(config.get("recipe")) != plan.recipe:
         return False
     spec = plan.setting.fid
     found = FidScores.from_dict(metrics.get("fid"))
-    return spec is None or spec.is_met_by(found, config["dataset"]["test"])
+    return spec is None or spec.is_met_by(found, plan.setting.outline.test_images)
