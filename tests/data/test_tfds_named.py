@@ -133,3 +133,14 @@ def test_a_set_that_names_code_of_its_own_is_refused(data_dir, tmp_path, monkeyp
         with pytest.raises(InputError, match=r"names code of its own, evil_features\.Image"):
             describe("tfds:grey", data_dir=copy)
     assert not (tmp_path / "written").exists()
+
+
+def test_a_set_that_tells_no_name_is_one_line(data_dir, tmp_path):
+    copy = tmp_path / "tfds"
+    shutil.copytree(data_dir / "grey", copy / "grey")
+    path = copy / "grey" / "1.2.0" / "dataset_info.json"
+    path.write_text(path.read_text().replace('"name": "grey"', '"name": null'))
+    with pytest.raises(
+        InputError, match=r"the prepared set in .*grey.* can't be read \(.*\): delete"
+    ):
+        load("tfds:grey", data_dir=copy)

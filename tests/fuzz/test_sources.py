@@ -8,11 +8,13 @@ import zipfile
 
 import numpy as np
 import pytest
-from fuzzing import HOSTILE, NUMBERS, damaged, fuzz, odd_json, refused
+import tensorflow as tf
+from fuzzing import HOSTILE, NUMBERS, damaged, fuzz, odd_json, one_odd_value, refused
 from hypothesis import strategies as st
 
 from tf_twostage import recipes
 from tf_twostage.data import celeba_files, sources
+from tf_twostage.data.storage import Storage
 from tf_twostage.errors import InputError
 from tf_twostage.experiment import plan
 from tf_twostage.experiment.options import Options
@@ -103,15 +105,47 @@ def tfds_dir(tmp_path_factory):
     return root
 
 
-@fuzz(st.data(), st.sampled_from(["dataset_info.json", "features.json"]), share=0.2)
-def test_tfds_metadata(tfds_dir, tmp_path_factory, data, name):
-    root = tmp_path_factory.mktemp("copy")
-    shutil.copytree(tfds_dir / "small", root / "small")
-    path = root / "small" / "1.0.0" / name
-    content = data.draw(odd_json(json.loads(path.read_text())))
-    path.write_text(content, encoding="utf-8", errors="surrogatepass")
+@pytest.fixture
+def tfds_copy(tfds_dir, tmp_path):
+    """The folder of a set that a test may damage."""
+    shutil.copytree(tfds_dir / "small", tmp_path / "small")
+    return tmp_path / "small" / "1.0.0"
+
+
+def load(folder):
     with refused(InputError):
-        source = sources.find("tfds:small", data_dir=root)
+        source = sources.find("tfds:small", data_dir=folder.parents[1])
         source.describe()
         source.outline()
-    shutil.rmtree(root)
+        source.load(Storage(1e6, folder))
+
+
+@fuzz(st.data(), st.sampled_from(["dataset_info.json", "features.json"]), share=0.2)
+def test_tfds_metadata(tfds_dir, tfds_copy, data, name):
+    sound = json.loads((tfds_dir / "small" / "1.0.0" / name).read_text())
+    content = data.draw(odd_json(sound) | one_odd_value(sound))
+    (tfds_copy / name).write_text(content, encoding="utf-8", errors="surrogatepass")
+    load(tfds_copy)
+    shutil.copy(tfds_dir / "small" / "1.0.0" / name, tfds_copy / name)
+
+
+@fuzz(st.data(), share=0.05)
+def test_tfds_files(tfds_dir, tfds_copy, data):
+    path = records_of(tfds_dir / "small" / "1.0.0")
+    records_of(tfds_copy).write_bytes(data.draw(damaged(path.read_bytes())))
+    load(tfds_copy)
+
+
+@fuzz(st.data(), share=0.05)
+def test_tfds_records(tfds_dir, tfds_copy, data):
+    path = records_of(tfds_dir / "small" / "1.0.0")
+    first, *others = tf.data.TFRecordDataset(str(path)).as_numpy_iterator()
+    with tf.io.TFRecordWriter(str(records_of(tfds_copy))) as file:
+        for record in (data.draw(damaged(first)), *others):
+            file.write(record)
+    load(tfds_copy)
+
+
+def records_of(folder):
+    (path,) = folder.glob("*.tfrecord*")
+    return path

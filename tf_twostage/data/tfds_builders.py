@@ -127,12 +127,14 @@ def open_split(builder: Any, split: str, decoder: Any = None) -> Any:
 
 @contextlib.contextmanager
 def readable(builder: Any) -> Iterator[None]:
-    """Turns TensorFlow's errors on damaged files into one InputError line."""
+    """Turns what TensorFlow and TFDS raise on damaged files into one InputError line."""
     import tensorflow as tf
 
     try:
         yield
-    except (tf.errors.OpError, AssertionError) as error:
+    except InputError:
+        raise
+    except (tf.errors.OpError, AssertionError, LookupError, TypeError, ValueError) as error:
         raise InputError(
             f"the prepared set in {builder.data_dir} can't be read ({_reason(error)}): "
             "delete that folder and run again to prepare it anew"
