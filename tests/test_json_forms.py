@@ -35,6 +35,9 @@ def run(path, config=CONFIG, metrics=METRICS):
         (True, json_forms.number, False),
         (10**40, json_forms.number, False),
         ("1", json_forms.number, False),
+        (-2.5, json_forms.score, True),
+        (float("nan"), json_forms.score, False),
+        (1e308, json_forms.score, False),
         (3, json_forms.count, True),
         (-3, json_forms.count, False),
         (None, [json_forms.count], True),
@@ -66,7 +69,14 @@ NESTED = "[" * 100_000 + "]" * 100_000
 
 
 @pytest.mark.parametrize(
-    "text", [NESTED, '{"a": ' + NESTED + "}", '{"fid": 3}', '{"seconds": {"a": "b"}}']
+    "text",
+    [
+        NESTED,
+        '{"a": ' + NESTED + "}",
+        '{"fid": 3}',
+        '{"fid": {"protocols": {"plain": {"stage1": NaN}}}}',
+        '{"seconds": {"a": "b"}}',
+    ],
 )
 def test_metrics_of_another_form_count_as_absent(tmp_path, text, capsys):
     folder = run(tmp_path)
@@ -102,6 +112,20 @@ def test_a_config_of_another_form_is_refused(tmp_path, part, value):
 )
 def test_a_config_of_another_form_counts_as_absent(tmp_path, changed):
     assert run(tmp_path, CONFIG | changed).read_config() == {}
+
+
+@pytest.mark.parametrize(
+    ("part", "value"),
+    [
+        ("dataset", {**CONFIG["dataset"], "train": 8}),
+        ("recipe", {**CONFIG["recipe"], "name": "\n"}),
+    ],
+)
+def test_a_run_of_another_kind_is_named_in_one_line(tmp_path, part, value):
+    folder = run(tmp_path, CONFIG | {"source": "a\nb", part: value})
+    with pytest.raises(InputError, match=r"^[ -~]+$") as caught:
+        folder.open(CONFIG | {"dataset": {"identity": "abc", **CONFIG["dataset"]}, "source": "c"})
+    assert r"\n" in str(caught.value)
 
 
 def test_null_counts_as_absent(tmp_path):

@@ -16,6 +16,11 @@ def number(value: object) -> bool:
     return isinstance(value, float) or abs(value) < 2**63
 
 
+def score(value: object) -> bool:
+    """A number that can be averaged with others: not NaN, and no power of ten beyond 100."""
+    return number(value) and abs(value) < 1e100
+
+
 def count(value: object) -> bool:
     """An integer that a computer may count to."""
     return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**63
@@ -85,12 +90,12 @@ METRICS = {
         "dims": count,
         "inception_git_blob": text,
         "images": count,
-        "training_images": number,
-        "reconstruction": number,
-        "stage1": number,
-        "stage2": number,
-        "protocols": each(each(number)),
-        "best": {"epoch": count, "checkpoints": count, "protocols": each(number)},
+        "training_images": score,
+        "reconstruction": score,
+        "stage1": score,
+        "stage2": score,
+        "protocols": each(each(score)),
+        "best": {"epoch": count, "checkpoints": count, "protocols": each(score)},
     },
     "loss": each(each(number)),
     "seconds": each(number),

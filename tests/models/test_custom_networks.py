@@ -37,10 +37,13 @@ def test_what_does_not_fit_is_one_line(name, message):
         TwoStageVAE(recipe(network=f"own_networks:{name}"), SHAPE)
 
 
-@pytest.mark.parametrize("name", ["os:abort", "no.such:thing", ":x", "x:", "a:b:c"])
+@pytest.mark.parametrize(
+    "name", ["os:abort", "no.such:thing", ":x", "x:", "a:b:c", "\n:x", "os:\n"]
+)
 def test_no_other_function_is_ever_called(name):
-    with pytest.raises(InputError, match=r"no module|is no network|has no function"):
+    with pytest.raises(InputError, match=r"no module|is no network|has no function") as caught:
         TwoStageVAE(recipe(network=name), SHAPE)
+    assert "\n" not in str(caught.value)
 
 
 def test_a_name_without_a_colon_is_one_of_ours():

@@ -96,6 +96,10 @@ def test_numbers_of_a_former_version_that_lack_are_left_out():
     assert "γ, the decoder" not in text
 
 
+def test_stages_that_are_null_are_none():
+    assert "two-stage" in card(metrics=METRICS | {"stages": None}).lower()
+
+
 def test_a_name_from_outside_is_text_and_no_more():
     config = copy.deepcopy(CONFIG)
     config["dataset"]["name"] = "a`|<script>[x](y)\n# b"

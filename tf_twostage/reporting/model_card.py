@@ -85,7 +85,9 @@ def _model(config: dict, metrics: dict, parts: Parts) -> str:
     height, width, channels = config["dataset"]["image_shape"]
     recipe = config["recipe"]
     trained = (
-        f", stages {' and '.join(map(str, metrics.get('stages', ())))}" if parts.two_stages else ""
+        f", stages {' and '.join(map(str, metrics.get('stages') or ()))}"
+        if parts.two_stages
+        else ""
     )
     return (
         f"{parts.title} (`{recipe['model']}`{trained}), network `{recipe['network']}`, "
