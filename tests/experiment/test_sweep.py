@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 import pathlib
 import pickle
 import shutil
@@ -15,7 +16,16 @@ from fid_graph import SmallInception
 
 from tf_twostage.data.splits import Outline
 from tf_twostage.errors import InputError
-from tf_twostage.experiment import console, lock, plan, progress, sweep, trial, trial_process
+from tf_twostage.experiment import (
+    console,
+    lock,
+    plan,
+    progress,
+    screen,
+    sweep,
+    trial,
+    trial_process,
+)
 from tf_twostage.experiment.jobs import Job, Jobs
 from tf_twostage.experiment.options import Options
 from tf_twostage.run_folder import RunFolder
@@ -271,7 +281,10 @@ def metrics_without_times(folder):
     return metrics
 
 
-def test_trials_side_by_side_give_the_metrics_of_one_after_the_other(options, tmp_path, capfd):
+def test_trials_side_by_side_give_the_metrics_of_one_after_the_other(
+    options, tmp_path, capfd, monkeypatch
+):
+    monkeypatch.setattr(screen, "PRINTED_SECONDS", math.inf)  # however slow the machine
     overrides = TINY | {"network": "own_networks:dense"}  # small
     chosen = dataclasses.replace(options, fid="off", trials=2, overrides=overrides)
     beside = dataclasses.replace(chosen, output_dir=str(tmp_path / "beside"), jobs=2)
