@@ -122,7 +122,7 @@ def test_posteriors_of_a_run(tmp_path, content):
         Storage(1e6).read_npy(path)
 
 
-@fuzz(FILES | damaged(npz(train=PIXELS, test=PIXELS)))
+@fuzz(FILES | damaged(npz(train=PIXELS, test=PIXELS)), share=0.25)
 def test_cached_faces(tmp_path, content):
     path = tmp_path / "celeba-key.npz"
     path.write_bytes(content)
