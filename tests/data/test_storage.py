@@ -102,6 +102,16 @@ def test_npy_files(tmp_path, rows, limit):
     np.testing.assert_array_equal(np.load(path), IMAGES)
 
 
+def test_rows_without_bytes_are_damage(tmp_path):
+    array = np.zeros((3, 0), "float32")  # so small a file can claim any number of rows
+    np.save(tmp_path / "a.npy", array)
+    np.savez(tmp_path / "a.npz", train=array)
+    with pytest.raises(InputError, match="is damaged: delete it, it is made again"):
+        storage.Storage().read_npy(tmp_path / "a.npy")
+    with pytest.raises(ValueError, match="train has another size than its header says"):
+        aligned_npz.mapped(tmp_path / "a.npz", "train")
+
+
 def test_batches_from_a_file_are_those_from_memory(rows, tmp_path):
     mean = np.random.default_rng(2).normal(size=(230, 5)).astype("float32")
     stddev = np.abs(mean) + 1

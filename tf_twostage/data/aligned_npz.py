@@ -50,6 +50,8 @@ def mapped(path: pathlib.Path, name: str) -> np.ndarray:
         file.seek(start)
         crc = zlib.crc32(file.read(header))
         array = np.memmap(path, dtype, "c", start + header, shape)
+    if not 0 < array.nbytes == info.file_size - header:  # a size of 0 leaves any number of rows
+        raise ValueError(f"{name} has another size than its header says")
     for piece in pieces(array):
         crc = zlib.crc32(piece, crc)
     if crc != info.CRC:

@@ -162,7 +162,7 @@ class Storage:
         try:
             shape, fortran, dtype = npy_header(file)
             size, rest = math.prod(shape) * dtype.itemsize, path.stat().st_size - file.tell()
-            sound = min(shape) >= 0 and size <= rest and dtype.kind in "fiu" and not fortran
+            sound = min(shape) > 0 and size <= rest and dtype.kind in "fiu" and not fortran
         except Exception:  # whatever a damaged header raises
             sound = False
         if not sound:
