@@ -191,7 +191,7 @@ BAD = {
     "unknown parameter 'cuont': choose from count": ("GET", "/samples?cuont=3", {}),
     "no image: send the file": ("POST", "/encode", {}),
     "no image: send": ("POST", "/encode", {"files": {"image": b""}}),
-    "no image Pillow knows": ("POST", "/reconstruct", {"content": b"GIF9 or so"}),
+    "no image of the kinds": ("POST", "/reconstruct", {"content": b"GIF9 or so"}),
     "is 200x100 pixels: shrink it to 10,000": (
         "POST",
         "/encode",
