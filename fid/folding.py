@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from fid import graph_checks
-from fid.errors import Error
+from fid.errors import Error, shown
 from fid.graph_checks import node_name
 
 INPUT = "ExpandDims"
@@ -82,7 +82,8 @@ def constant(nodes: dict[str, Any], reference: str) -> np.ndarray:
     while node.op == "Identity":
         node = nodes[node_name(node.input[0])]
     if node.op != "Const":
-        raise Error(f"the Inception graph is not frozen: {node.name} is a {node.op}, not a Const")
+        text = f"{shown(node.name)} is a {node.op}, not a Const"
+        raise Error(f"the Inception graph is not frozen: {text}")
     return make_ndarray(node.attr["value"].tensor)
 
 

@@ -8,7 +8,7 @@ import graphlib
 import math
 from typing import Any
 
-from fid.errors import Error
+from fid.errors import Error, shown
 
 # Every op of the graph of 2015-12-05, and a placeholder for its input.
 # fmt: off
@@ -41,11 +41,11 @@ def check(graph: Any, names: set[str], path: Any) -> None:
     if foreign:
         raise Error(
             f"{path} is not the Inception graph of 2015-12-05: it would run "
-            f"{', '.join(sorted(foreign))}, which is refused"
+            f"{shown(', '.join(sorted(foreign)))}, which is refused"
         )
     reason = _missing(graph, names) or _tangled(graph) or _oversized(graph)
     if reason:
-        raise Error(f"{path} is not the Inception graph of 2015-12-05: {reason}")
+        raise Error(f"{path} is not the Inception graph of 2015-12-05: {shown(reason)}")
 
 
 def _calls(node: Any) -> bool:

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from fid import folding
-from fid.errors import Error
+from fid.errors import Error, shown
 from fid.graph_checks import node_name
 
 _MOVED = ("strides", "ksize", "dilations")  # attributes with one number an axis
@@ -33,7 +33,8 @@ def channels_first(graph: folding.GraphDef) -> folding.GraphDef:
         elif node.op in _PIXELWISE:
             _spread_constants(copy, result, nodes)
         elif node.op not in _EITHER:
-            raise Error(f'{node.name} is a {node.op}: compute this graph with layout="NHWC"')
+            name = shown(node.name)
+            raise Error(f'{name} is a {node.op}: compute this graph with layout="NHWC"')
     return result
 
 
@@ -50,7 +51,8 @@ def _move_joint(node: Any, graph: folding.GraphDef, nodes: dict[str, Any]) -> No
     at = 0 if node.op == "Concat" else len(node.input) - 1
     axis = int(folding.constant(nodes, node.input[at]))
     if axis not in (3, -1):
-        raise Error(f'{node.name} joins along axis {axis}: compute this graph with layout="NHWC"')
+        name = shown(node.name)
+        raise Error(f'{name} joins along axis {axis}: compute this graph with layout="NHWC"')
     node.input[at] = f"{node.name}/channels_first"
     folding.add_constant(graph, node.input[at], np.int32(1))
 

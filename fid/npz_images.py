@@ -53,7 +53,7 @@ class Npz:
         self.shape, self._fortran, self.dtype = found[self.key]
         if self._fortran and found[self.key].size > _MOST_TURNED:
             raise Error(
-                f"{self.path}: {self.key} is large and in Fortran's order; "
+                f"{self.path}: {shown(self.key)} is large and in Fortran's order; "
                 "write it again with np.ascontiguousarray"
             )
 

@@ -99,6 +99,16 @@ def test_graphs_that_would_run_something_else_are_refused(places, small, op):
         fid.find_graph(put(places / "other.pb", other))
 
 
+@pytest.mark.parametrize(("name", "op"), [("a", "\n"), ("\n", "Relu")])
+def test_line_breaks_in_a_graph_stay_out_of_messages(places, small, name, op):
+    other = type(small)()
+    other.CopyFrom(small)
+    other.node.add(name=name, op=op, input=["nowhere"])
+    with pytest.raises(fid.Error, match=r"^[ -~]+$") as caught:
+        fid.find_graph(put(places / "other.pb", other))
+    assert r"\n" in str(caught.value)
+
+
 def test_graphs_with_functions_are_refused(places, small):
     other = type(small)()
     other.CopyFrom(small)
