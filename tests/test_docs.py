@@ -69,7 +69,7 @@ def test_the_first_command_ends_as_the_readme_shows():
             log_sd_x=math.log(1.08e-3) / 2,
             encoding=Encoding(5, 5, (0.5,), 0.0, None),
             sliced_wasserstein=Distances(0.029751, 0.020538, 0.0094, 2000),
-            near_duplicates=NearDuplicates(0.0, 0.007, 0.013, 2000),
+            near_duplicates=NearDuplicates(0.0, 0.011, 0.013, 2000),
         ),
         None, {}, {},
     )  # fmt: skip
