@@ -193,11 +193,10 @@ class RunFolder:
         return metrics
 
     def read_failure(self) -> str | None:
-        """Why the trial failed when it ran last; None if it did not, or nobody can tell."""
-        try:
-            return self.failure.read_text(encoding="utf-8", errors="replace")
-        except OSError:
+        """Why the trial failed when it ran last; None if it did not."""
+        if not self.failure.exists():
             return None
+        return self.failure.read_text(encoding="utf-8", errors="replace")
 
     def write_failure(self, reason: str) -> None:
         """Keeps why the trial failed, for `--dry_run`."""
