@@ -10,7 +10,6 @@ import argparse
 import dataclasses
 import sys
 
-from tf_twostage import files
 from tf_twostage.errors import InputError
 from tf_twostage.serving import server
 from tf_twostage.serving.limits import Limits
@@ -43,7 +42,7 @@ def main() -> None:
     try:
         server.run(source, host, port, name, Limits(**options))
     except InputError as error:
-        sys.exit(f"error: {files.shown(str(error))}")
+        sys.exit(f"error: {error}")
     except KeyboardInterrupt:
         sys.exit(130)  # while the model was loading
 

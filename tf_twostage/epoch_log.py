@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from tf_twostage import files
+from tf_twostage.errors import shown
 
 # Columns that are no term of a loss.
 FACTS = (
@@ -37,7 +38,7 @@ def read_rows(path: pathlib.Path) -> list[dict]:
             rows = list(csv.DictReader(file))
         _check(rows)
     except (OSError, ValueError, TypeError, csv.Error):
-        print(f"warning: {files.shown(path)} is damaged: it counts as absent", file=sys.stderr)
+        print(f"warning: {shown(path)} is damaged: it counts as absent", file=sys.stderr)
         return []
     return rows
 

@@ -1,4 +1,4 @@
-"""Files and folders written whole or not at all, JSON files that may be absent, shown paths."""
+"""Files and folders written whole or not at all, JSON files that may be absent."""
 
 import contextlib
 import json
@@ -110,8 +110,3 @@ def read_json(path: pathlib.Path) -> dict:
     except (OSError, ValueError, RecursionError):
         return {}
     return content if isinstance(content, dict) else {}
-
-
-def shown(path: PathLike) -> str:
-    """A path for a message: on one line, and whatever can't be printed escaped."""
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in os.fspath(path))

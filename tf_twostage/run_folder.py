@@ -258,11 +258,10 @@ def same_images(existing: dict, dataset: dict) -> bool:
 
 def _check_same(path: pathlib.Path, existing: dict, config: dict) -> None:
     if "dataset" in existing and not same_images(existing["dataset"], config["dataset"]):
-        text = (
+        raise InputError(
             f"{path} holds a run of other images ({existing.get('source')}), not of these "
             f"({config['source']}): choose another --output_dir, or delete that folder"
         )
-        raise InputError(files.shown(text))
     theirs, ours = (
         _flat({key: c.get(key) for key in IDENTITY} | {"recipe": _whole(c.get("recipe") or {})})
         for c in (existing, config)
@@ -273,11 +272,10 @@ def _check_same(path: pathlib.Path, existing: dict, config: dict) -> None:
         key = differing[0]
         was, is_ = theirs.get(key), ours.get(key)
         more = f" and {len(differing) - 1} more" if len(differing) > 1 else ""
-        text = (
+        raise InputError(
             f"{path} holds a run with {key} = {was}, not {is_}{more}: "
             "choose another --output_dir, or delete that folder"
         )
-        raise InputError(files.shown(text))
 
 
 def _whole(recipe: dict) -> dict:

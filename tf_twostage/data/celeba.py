@@ -17,8 +17,8 @@ from tf_twostage.data.decoding import decode_all
 from tf_twostage.data.identity import digest
 from tf_twostage.data.splits import Outline, Splits
 from tf_twostage.data.storage import Array, Storage
-from tf_twostage.errors import InputError, reason
-from tf_twostage.files import PathLike, shown
+from tf_twostage.errors import InputError, reason, shown
+from tf_twostage.files import PathLike
 
 SIZE = 64
 SHAPE = (SIZE, SIZE, 3)
@@ -149,7 +149,7 @@ def _decode(file: tuple[str, Callable[[], bytes]]) -> np.ndarray:
         return crop(read())
     except Exception as error:  # Pillow raises many kinds on damaged files
         raise InputError(
-            f"CelebA's {shown(name)} can't be used ({reason(error)}): copy or download it again"
+            f"CelebA's {name} can't be used ({reason(error)}): copy or download it again"
         ) from error
 
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from tf_twostage.data.identity import digest, identity
 from tf_twostage.data.image_files import MOST_BYTES  # CelebA's: some 10 KB, its partition file 3 MB
 from tf_twostage.errors import InputError, reason
-from tf_twostage.files import PathLike, shown
+from tf_twostage.files import PathLike
 
 TRAIN, TEST = "0", "2"  # the partition file's numbers; 1 is the validation split, unused
 
@@ -40,14 +40,10 @@ def find(celeba_dir: PathLike) -> Files:
     """Finds images and partition file in any of the usual layouts, and checks that none lacks."""
     root = pathlib.Path(celeba_dir).expanduser()
     if not root.exists():
-        raise InputError(
-            f"--celeba_dir {shown(root)} doesn't exist: name {_IMAGES}/, its zip or parent"
-        )
+        raise InputError(f"--celeba_dir {root} doesn't exist: name {_IMAGES}/, its zip or parent")
     images = _image_place(root)
     if images is None:
-        raise InputError(
-            f"no {_IMAGES}/ and no {_IMAGES}.zip in {shown(root)}: name what holds them"
-        )
+        raise InputError(f"no {_IMAGES}/ and no {_IMAGES}.zip in {root}: name what holds them")
     if images.is_file():
         return _in_zip(images, root)
     places = (images, images.parent, images.parent.parent, root / "Eval", root.parent / "Eval")
@@ -82,7 +78,7 @@ def _in_zip(path: pathlib.Path, root: pathlib.Path) -> Files:
         text = archive.read(inside).decode(errors="replace") if inside else None
     except Exception as error:  # whatever a damaged zip raises
         raise InputError(
-            f"{shown(path)} isn't a readable zip ({reason(error)}): download it again"
+            f"{path} isn't a readable zip ({reason(error)}): download it again"
         ) from error
     if text is None:
         places = (path.parent, root, path.parent.parent, path.parent.parent / "Eval")
@@ -109,8 +105,8 @@ def _partition_text(places: Iterable[pathlib.Path], images: pathlib.Path) -> str
             if (place / name).is_file():
                 return (place / name).read_text(errors="replace")
     raise InputError(
-        f"{_PARTITION_NAMES[0]} is missing: CelebA's images are in {shown(images)}, "
-        f"put the file with their official splits beside them in {shown(images.parent)}"
+        f"{_PARTITION_NAMES[0]} is missing: CelebA's images are in {images}, "
+        f"put the file with their official splits beside them in {images.parent}"
     )
 
 
@@ -120,7 +116,7 @@ def _partition(text: str, images: pathlib.Path) -> tuple[list[str], list[str]]:
     train, test = ([name for name, part in rows if part == wanted] for wanted in (TRAIN, TEST))
     if not train or not test:
         raise InputError(
-            f"the partition file of {shown(images)} lists {len(train):,} training and "
+            f"the partition file of {images} lists {len(train):,} training and "
             f"{len(test):,} test images: expected lines like '000001.jpg 0', with 0 for training "
             "and 2 for test"
         )
@@ -131,12 +127,12 @@ def _check_present(names: list[str], present: dict[str, _Entry], images: pathlib
     missing = [name for name in names if name not in present]
     if missing:
         raise InputError(
-            f"{len(missing):,} of {len(names):,} CelebA images aren't in {shown(images)}, the "
-            f"first {shown(missing[0])}: unpack or download the archive again"
+            f"{len(missing):,} of {len(names):,} CelebA images aren't in {images}, the "
+            f"first {missing[0]}: unpack or download the archive again"
         )
     huge = [name for name in names if present[name].size > MOST_BYTES]
     if huge:
         raise InputError(
-            f"{shown(huge[0])} in {shown(images)} has {present[huge[0]].size:,} bytes: that is no "
+            f"{huge[0]} in {images} has {present[huge[0]].size:,} bytes: that is no "
             "image of CelebA, download the archive again"
         )

@@ -18,8 +18,7 @@ from tf_twostage.data.resizing import centred_square
 from tf_twostage.data.run_names import run_name
 from tf_twostage.data.splits import Outline, Splits
 from tf_twostage.data.storage import Array, Storage
-from tf_twostage.errors import InputError
-from tf_twostage.files import shown
+from tf_twostage.errors import InputError, shown
 
 TRAIN = "train"
 HELD_OUT = ("test", "validation", "val", "valid")  # the first that a folder has beside train/
@@ -113,7 +112,7 @@ def _by_subfolders(root: pathlib.Path, found: image_files.Found, train: str, tes
     ]
     for name, files in zip((train, test), splits, strict=True):
         if not files:
-            raise InputError(f"no image of its own in {shown(root / name)}: {_WANTED}")
+            raise InputError(f"no image of its own in {root / name}: {_WANTED}")
     counts = [len(files) for files in splits]
     text = f"{counts[0]:,} training images in {train}/, {counts[1]:,} held out in {test}/"
     outside = len(found.names) - sum(counts)
@@ -126,8 +125,8 @@ def _by_hash(root: pathlib.Path, found: image_files.Found) -> Files:
     files = found.names
     others = image_files.left_out_in_words(found.left_out)
     if len(files) < 2:
-        few = f"only one image, {shown(os.path.basename(files[0]))}," if files else "no image"
-        raise InputError(f"{few} in {shown(root)}{f' ({others})' if others else ''}: {_WANTED}")
+        few = f"only one image, {os.path.basename(files[0])}," if files else "no image"
+        raise InputError(f"{few} in {root}{f' ({others})' if others else ''}: {_WANTED}")
     mask = held_out.choose(map(os.fsencode, files))
     splits = [[files[i] for i in np.flatnonzero(chosen)] for chosen in (~mask, mask)]
     text = f"{held_out.in_words(len(files))}, chosen by a hash of their paths"
@@ -153,7 +152,7 @@ def _common_shape(files: Files, image_size: int | None) -> tuple[int, int, int]:
         raise InputError(
             "{} is {}x{} pixels, while {:,} of {:,} images are {}x{}: "
             "all must have one size, resize or remove it, or give --image_size".format(
-                shown(files.root / firsts[odd]), *odd, share, counts.total(), *size
+                files.root / firsts[odd], *odd, share, counts.total(), *size
             )
         )
     width, height = size

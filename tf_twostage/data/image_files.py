@@ -14,8 +14,7 @@ from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
-from tf_twostage.errors import InputError, reason
-from tf_twostage.files import shown
+from tf_twostage.errors import InputError, reason, shown
 
 Source = Path | bytes  # an image file: where it is, or what is in it
 
@@ -132,7 +131,7 @@ def _place(folder: str | Path) -> tuple[int, int]:
 
 
 def _refuse(error: OSError) -> None:
-    raise InputError(f"can't read the folder {shown(error.filename)}: {error.strerror}")
+    raise InputError(f"can't read the folder {error.filename}: {error.strerror}")
 
 
 def left_out_in_words(left_out: Counter[str]) -> str:

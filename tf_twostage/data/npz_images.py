@@ -15,8 +15,7 @@ from tf_twostage.data.identity import content_hash, identity
 from tf_twostage.data.run_names import run_name
 from tf_twostage.data.splits import Outline, Splits
 from tf_twostage.data.storage import PIECE, Array, Storage, npy_header
-from tf_twostage.errors import InputError, reason
-from tf_twostage.files import shown
+from tf_twostage.errors import InputError, reason, shown
 
 # Keys of the images to train on and of those held out, as users name them; the first that fit.
 PAIRS = tuple(
@@ -75,7 +74,7 @@ class Npz:
         except InputError:
             raise
         except Exception as error:  # whatever a damaged zip or .npy raises
-            text = f"{shown(self.path)} can't be read ({reason(error)}): write it again"
+            text = f"{self.path} can't be read ({reason(error)}): write it again"
             raise InputError(text) from error
         return Splits(train, test, _in_words(self.path, members), content_hash(train, test))
 
@@ -150,7 +149,7 @@ def _keys(path: pathlib.Path, found: dict[str, Member], key: str | None) -> tupl
     fitting = [name for name, member in found.items() if member.holds_images]
     if "images" in fitting or len(fitting) == 1:
         return ("images",) if "images" in fitting else (fitting[0],)
-    say = f"name one, such as {shown(path)}:{shown(fitting[0])}" if fitting else _WANTED
+    say = f"name one, such as {path}:{fitting[0]}" if fitting else _WANTED
     raise InputError(f"{_holdings(path, found)}: {say}")
 
 
@@ -166,7 +165,7 @@ def _members(path: pathlib.Path) -> dict[str, Member]:
                         found[key] = member = Member(key, *npy_header(file), info.CRC)
                         _check_size(member, info.file_size - file.tell())
     except Exception as error:  # whatever a damaged zip or .npy raises
-        text = f"{shown(path)} isn't a readable .npz ({reason(error)}): {_WANTED}"
+        text = f"{path} isn't a readable .npz ({reason(error)}): {_WANTED}"
         raise InputError(text) from error
     return found
 

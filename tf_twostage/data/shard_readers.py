@@ -8,7 +8,6 @@ from typing import Any
 
 from tf_twostage.data import image_files
 from tf_twostage.errors import InputError, reason
-from tf_twostage.files import shown
 
 SUFFIXES = (".parquet", ".arrow", ".tar")
 _COLUMNS = ("image", "img", "jpg", "jpeg", "png", "webp")  # the first that a table has
@@ -63,7 +62,7 @@ def _readable(path: pathlib.Path) -> Iterator[None]:
     except InputError:
         raise
     except Exception as error:  # pyarrow and tarfile raise many kinds on damaged files
-        text = f"{shown(path)} can't be read ({reason(error)[:200]}): write it again"
+        text = f"{path} can't be read ({reason(error)[:200]}): write it again"
         raise InputError(text) from error
 
 
@@ -87,7 +86,7 @@ def _bounded(member: tarfile.TarInfo, archive: tarfile.TarFile) -> tarfile.TarIn
     """The member, if it is small enough to be read; a sparse one may claim any size."""
     if member.size > image_files.MOST_BYTES:
         raise InputError(
-            f"{shown(member.name)} in {shown(archive.name)} has {member.size:,} bytes: an image "
+            f"{member.name} in {archive.name} has {member.size:,} bytes: an image "
             f"may have {image_files.MOST_BYTES:,}, shrink or remove it"
         )
     return member
@@ -111,8 +110,8 @@ def _batches(path: pathlib.Path) -> Iterator[Any]:
 def _column(path: pathlib.Path, schema: Any) -> str:
     name = next((name for name in _COLUMNS if name in schema.names), None)
     if name is None:
-        names = shown(", ".join(schema.names))
-        raise InputError(f"{shown(path)} has {names}: expected encoded images as `image`")
+        names = ", ".join(schema.names)
+        raise InputError(f"{path} has {names}: expected encoded images as `image`")
     return name
 
 

@@ -19,8 +19,7 @@ from tf_twostage.data.resizing import centred_square
 from tf_twostage.data.run_names import run_name
 from tf_twostage.data.splits import Outline, Splits
 from tf_twostage.data.storage import Storage
-from tf_twostage.errors import InputError
-from tf_twostage.files import shown
+from tf_twostage.errors import InputError, shown
 
 _MOST_PIXELS = 178_956_970  # of an image: Pillow's own limit
 _SPLIT = re.compile(rf"(?<![a-z])({'|'.join((TRAIN, *HELD_OUT))})(?![a-z])")
@@ -91,7 +90,7 @@ class Shards:
         how = "by the names of files" if by_name else "by a hash of each encoded image"
         text = f"{train:,} training and {test:,} held-out images, {how}"
         if not train or not test:
-            raise InputError(f"{shown(self.path)} has {text}: at least one of each is needed")
+            raise InputError(f"{self.path} has {text}: at least one of each is needed")
         others = len(paths) - sum(map(len, parts))
         left_out = f"files of other splits, left out: {others:,}" if others else ""
         names = [[path.relative_to(self.path).as_posix() for path in part] for part in parts]
@@ -99,7 +98,7 @@ class Shards:
 
     def _shape(self, files: Files) -> tuple[int, int, int]:
         """(H, W, C) of what comes out."""
-        none = _Encoded(None, f"the first image of {shown(self.path)}")
+        none = _Encoded(None, f"the first image of {self.path}")
         return self._pixels(next(_encoded(files, files.train), none)).shape
 
     def _decoded(self, image: _Encoded, shape: tuple[int, int, int]) -> np.ndarray:
@@ -129,4 +128,4 @@ class Shards:
 def _encoded(files: Files, names: list[str]) -> Iterator[_Encoded]:
     for path in (files.root / name for name in names):
         for number, content in enumerate(shard_readers.images(path)):
-            yield _Encoded(content, f"image {number:,} of {shown(path)}")
+            yield _Encoded(content, f"image {number:,} of {path}")

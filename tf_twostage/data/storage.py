@@ -166,7 +166,7 @@ class Storage:
         except Exception:  # whatever a damaged header raises
             sound = False
         if not sound:
-            raise InputError(f"{files.shown(path)} is damaged: delete it, it is made again")
+            raise InputError(f"{path} is damaged: delete it, it is made again")
         rows = FileRows(file, shape, dtype, file.tell())
         if not self._fits(path.stat().st_size):
             return rows

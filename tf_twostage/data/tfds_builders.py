@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from tf_twostage.data.identity import identity
-from tf_twostage.errors import InputError, reason
-from tf_twostage.files import PathLike, shown
+from tf_twostage.errors import InputError, reason, shown
+from tf_twostage.files import PathLike
 
 CELEBA = "celeb_a"  # TFDS' name
 CELEBA_FILES = (
@@ -52,7 +52,7 @@ def check_features(name: str, data_dir: PathLike | None) -> None:
         foreign = [one for one in _class_names(path) if not one.startswith("tensorflow_datasets.")]
         if foreign:
             raise InputError(
-                f"{shown(path)} names code of its own, {shown(foreign[0])}, which is not run: "
+                f"{path} names code of its own, {foreign[0]}, which is not run: "
                 "prepare the set from its source"
             )
 
@@ -67,7 +67,7 @@ def _class_names(path: pathlib.Path) -> list[str]:
     try:
         json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=collect)
     except (OSError, ValueError, RecursionError) as error:
-        text = f"{shown(path)} is damaged ({reason(error)}): prepare the set anew"
+        text = f"{path} is damaged ({reason(error)}): prepare the set anew"
         raise InputError(text) from None
     return names
 

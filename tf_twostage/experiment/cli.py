@@ -18,7 +18,7 @@ import sys
 
 from absl import app, flags
 
-from tf_twostage import files, keras_settings, recipes
+from tf_twostage import keras_settings, recipes
 from tf_twostage.errors import InputError, in_one_line
 from tf_twostage.experiment import trial_process
 from tf_twostage.experiment.options import Options
@@ -203,7 +203,7 @@ def main(argv: list[str]) -> None:
     try:
         _run(argv[1:])
     except (InputError, OSError) as error:
-        sys.exit(f"error: {files.shown(in_one_line(error))}")
+        sys.exit(f"error: {in_one_line(error)}")
     except KeyboardInterrupt:  # Ctrl-C, or a scheduler's SIGTERM
         last = "finished experiment" if FLAGS.theory else "checkpoint"
         print(f"\nstopped: the same command goes on from the last {last}", file=sys.stderr)

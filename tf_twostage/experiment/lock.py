@@ -30,8 +30,7 @@ import time
 from collections.abc import Iterator
 from typing import IO
 
-from tf_twostage import files
-from tf_twostage.errors import InputError
+from tf_twostage.errors import InputError, shown
 
 try:
     import fcntl
@@ -85,7 +84,7 @@ class Holder:
         return self.is_here and (self.process == os.getpid() or not _runs(self.process))
 
     def __str__(self) -> str:
-        return files.shown(f"process {self.process} on {self.host} since {self.since}")
+        return shown(f"process {self.process} on {self.host} since {self.since}")
 
 
 @functools.cache

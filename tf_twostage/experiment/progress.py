@@ -4,9 +4,9 @@ import dataclasses
 import math
 
 from tf_twostage import recipes
+from tf_twostage.errors import shown
 from tf_twostage.experiment import lock
 from tf_twostage.experiment.plan import Plan
-from tf_twostage.files import shown
 from tf_twostage.metrics import FidScores
 from tf_twostage.run_folder import RunFolder, same_images
 

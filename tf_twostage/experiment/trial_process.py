@@ -7,7 +7,6 @@ import signal
 import sys
 import threading
 
-from tf_twostage import files
 from tf_twostage.errors import InputError, in_one_line
 from tf_twostage.experiment.lock import HeldError
 from tf_twostage.experiment.plan import Plan
@@ -95,7 +94,7 @@ def _run(plan: Plan, log: pathlib.Path | None) -> None:
     except HeldError:
         sys.exit(HELD)
     except (InputError, OSError) as error:
-        sys.exit(f"error: {files.shown(in_one_line(error))}")
+        sys.exit(f"error: {in_one_line(error)}")
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
     finally:

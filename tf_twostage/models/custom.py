@@ -10,7 +10,6 @@ import importlib.util
 from collections.abc import Callable
 
 from tf_twostage.errors import InputError
-from tf_twostage.files import shown
 
 MARK = "_is_tf_twostage_network"
 GIVEN = "given:models"  # the name of networks that have none
@@ -39,7 +38,7 @@ def check(name: str) -> None:
     except (ImportError, ValueError, AttributeError):
         found = None
     if found is None:
-        raise InputError(f"there is no module {module!r} for the network {shown(name)}: {HOW}")
+        raise InputError(f"there is no module {module!r} for the network {name}: {HOW}")
 
 
 def find(name: str) -> Callable:
@@ -57,9 +56,7 @@ def find(name: str) -> Callable:
     if found is None:
         raise InputError(f"{module!r} has no function {function!r}: {HOW}")
     if not getattr(found, MARK, False):
-        raise InputError(
-            f"{shown(name)} is no network: mark the function with @tf_twostage.network"
-        )
+        raise InputError(f"{name} is no network: mark the function with @tf_twostage.network")
     return found
 
 

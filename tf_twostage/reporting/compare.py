@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from tf_twostage import files
+from tf_twostage.errors import shown
 from tf_twostage.files import PathLike
 from tf_twostage.reporting import compare_figures, compared_runs, figures, page
 from tf_twostage.reporting.compared_runs import ComparedRun
@@ -129,7 +130,7 @@ def _runs_table(runs: Sequence[ComparedRun]) -> str:
             (f"{run.number}", run.kind, page.text(recipe.get("name")), run.name, seed, epochs)
         )
     shared = os.path.commonpath([run.folder.path for run in runs])
-    note = f"<p>In {page.escape(files.shown(shared))}.</p>"
+    note = f"<p>In {page.escape(shown(shared))}.</p>"
     return note + page.table(("run", "model", "recipe", "folder", "seed", "epochs"), rows)
 
 

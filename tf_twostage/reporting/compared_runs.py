@@ -9,7 +9,7 @@ import numpy as np
 
 from tf_twostage import run_folder
 from tf_twostage.errors import InputError
-from tf_twostage.files import PathLike, shown
+from tf_twostage.files import PathLike
 from tf_twostage.reporting import grids
 from tf_twostage.run_folder import STAGES, RunFolder
 
@@ -100,11 +100,10 @@ def _check_images(first: RunFolder, expected: dict, folder: RunFolder, config: d
         raise InputError(f"{folder.config} is damaged: leave that run out, or restore the file")
     of_first = {"identity": ours.get("identity")} | theirs  # former versions have no identity
     if ours.get("name") != theirs.get("name") or not run_folder.same_images(ours, of_first):
-        text = (
+        raise InputError(
             f"runs of one data set are needed: {first} has {expected.get('source')}, and {folder} "
             f"has {config.get('source')}"
         )
-        raise InputError(shown(text))
 
 
 def _names(paths: Sequence[pathlib.Path]) -> list[str]:

@@ -142,13 +142,13 @@ def find(source: str) -> pathlib.Path:
     """
     root = pathlib.Path(source).expanduser()
     if not root.is_dir():
-        raise InputError(f"{files.shown(root)} is no folder: name a run or a SavedModel")
+        raise InputError(f"{root} is no folder: name a run or a SavedModel")
     places = [root, RunFolder(root).saved_model, *_versions(root)]
     for place in places:
         if (place / SAVED_MODEL).is_file():
             return place
     raise InputError(
-        f"no SavedModel in {files.shown(root)}: name a finished run (.../trial_000) or a folder "
+        f"no SavedModel in {root}: name a finished run (.../trial_000) or a folder "
         f"with {SAVED_MODEL}"
     )
 
@@ -180,7 +180,7 @@ def _load(path: pathlib.Path):
 
 def _damaged(path: pathlib.Path, error: Exception) -> InputError:
     reason = (str(error).splitlines() or [type(error).__name__])[0]
-    return InputError(f"the SavedModel {files.shown(path)} can't be read ({reason}): export again")
+    return InputError(f"the SavedModel {path} can't be read ({reason}): export again")
 
 
 def _as_json(definition) -> dict:
@@ -203,7 +203,7 @@ def _check_signatures(path: pathlib.Path, signatures: Mapping[str, Signature]) -
     missing = [name for name in (DEFAULT, *NEEDED) if name not in signatures]
     if missing:
         raise InputError(
-            f"the SavedModel {files.shown(path)} has no signature {', '.join(missing)}: "
+            f"the SavedModel {path} has no signature {', '.join(missing)}: "
             "export the run again with this version"
         )
 
