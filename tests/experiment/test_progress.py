@@ -18,10 +18,8 @@ CONFIG = {"recipe": dataclasses.asdict(RECIPE), "dataset": DATASET, "seed": 0}
 @pytest.fixture
 def plan(tmp_path):
     """A trial that has finished."""
-    options, path = (
-        Options("mnist", fid="off", output_dir=str(tmp_path)),
-        tmp_path / "mnist" / "quick",
-    )
+    options = Options("mnist", fid="off", output_dir=str(tmp_path))
+    path = tmp_path / "mnist" / "quick"
     outline = Outline((8, 8, 1), 100, 10, "abc")
     found = Plan(Setting(options, "mnist", (1, 2), {}, None, outline, RECIPE, path), 0)
     found.folder.write(found.folder.config, CONFIG)

@@ -107,6 +107,12 @@ def read_everything(run):
             call()
 
 
+def read_with(run, path, text):
+    """Everything of the run, once a file of it holds the text."""
+    path.write_text(text, encoding="utf-8", errors="surrogatepass")
+    read_everything(run)
+
+
 def show_progress(run):
     """As a command shows it that would train this run, or go on with it."""
     root = run.path.parents[2]
@@ -132,32 +138,27 @@ def compared(*folders):
     share=0.25,
 )
 def test_config(run, text):
-    run.config.write_text(text, encoding="utf-8", errors="surrogatepass")
-    read_everything(run)
+    read_with(run, run.config, text)
 
 
 @fuzz(one_odd_value(CONFIG), share=0.25)
 def test_config_with_one_odd_value(run, text):
-    run.config.write_text(text, encoding="utf-8", errors="surrogatepass")
-    read_everything(run)
+    read_with(run, run.config, text)
 
 
 @fuzz(one_odd_value(METRICS), share=0.25)
 def test_metrics_with_one_odd_value(run, text):
-    run.metrics.write_text(text, encoding="utf-8", errors="surrogatepass")
-    read_everything(run)
+    read_with(run, run.metrics, text)
 
 
 @fuzz(odd_json(METRICS), share=0.25)
 def test_metrics(run, text):
-    run.metrics.write_text(text, encoding="utf-8", errors="surrogatepass")
-    read_everything(run)
+    read_with(run, run.metrics, text)
 
 
 @fuzz(odd_json(DECODER), share=0.25)
 def test_live_decoder(run, text):
-    run.live_decoder.write_text(text, encoding="utf-8", errors="surrogatepass")
-    read_everything(run)
+    read_with(run, run.live_decoder, text)
 
 
 @fuzz(damaged(LOG), share=0.25)

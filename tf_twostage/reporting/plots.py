@@ -93,16 +93,17 @@ def save_lambda_histogram(path: str | os.PathLike, lambda_: np.ndarray) -> None:
     axis = figure.subplots()
     active = diagnostics.active_dimensions(lambda_)
     axis.set_title(f"{active} of {len(lambda_)} latent dimensions are active")
-    greatest = min(float(np.max(lambda_)) + 0.01, LAST_EDGE)
-    top = WIDTH_OF_BINS * math.ceil(max(1.05, greatest) / WIDTH_OF_BINS)
+    greatest = float(np.max(lambda_))
+    top = WIDTH_OF_BINS * math.ceil(max(1.05, min(greatest + 0.01, LAST_EDGE)) / WIDTH_OF_BINS)
+    beyond = "; last bar: all above" if greatest > top else ""
     bins = np.linspace(0, top, round(top / WIDTH_OF_BINS) + 1)
     counts, edges, _ = axis.hist(
-        np.minimum(lambda_, top),  # those above: in the last bar
+        np.minimum(lambda_, top),
         bins,
         color=BLUE,
         edgecolor="white",
         linewidth=0.5,
-        label=f"latent dimensions{'; last bar: all above' if np.max(lambda_) > top else ''}",
+        label=f"latent dimensions{beyond}",
     )
     threshold = f"active below {recipes.ACTIVE_BELOW}"
     axis.axvline(recipes.ACTIVE_BELOW, color=GREY, linestyle="--", label=threshold)
