@@ -112,17 +112,22 @@ def ours(stage: int, shape: tuple[int, ...], epoch: int = EPOCH, images: int = I
     return _fitting(model, data, recipe, loop.on_host(stage, epoch, Devices()))
 
 
-def ours_on_device(stage: int, shape: tuple[int, ...], xla_flags: str = ""):
+def ours_on_device(stage: int, shape: tuple[int, ...], xla_flags: str = "", tf32: bool = False):
     """The stage as `fit.fit_stage` trains it with its loop on the device.
 
     Args:
       stage, shape: see above.
       xla_flags: more for the environment variable XLA_FLAGS.
+      tf32: round the factors of float32 products to 10 bits, where the GPU can.
     """
     if xla_flags:
         os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {xla_flags}"
+    if tf32:
+        del os.environ["NVIDIA_TF32_OVERRIDE"]  # which all sides start with
+    from tf_twostage.models import precision
     from tf_twostage.training import loop
 
+    precision.allow_tf32(tf32)
     recipe, model = _model(stage, shape)
     data = _batches(stage, shape, recipe, DEVICE_IMAGES)
     return _fitting(model, data, recipe, loop.on_device(stage, data.steps))

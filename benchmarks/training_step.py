@@ -1,10 +1,11 @@
 """Times a training step of each stage: ours, Keras' own `fit`, and a plain TensorFlow 1 graph.
 
 Ours has its loop on the host or on the device. On a GPU the latter runs with CUDA graphs ("command
-buffers") as XLA makes them by default, without any, and with whole loops in them.
+buffers") as XLA makes them by default, without any, and with whole loops in them, and with TF32.
 
     python -m benchmarks.training_step                      # every row
     python -m benchmarks.training_step stage1_28 stage2     # some of them
+    python -m benchmarks.training_step --only ours stage2   # sides whose names hold "ours"
 
 Prints how long the `paper` recipe takes at these speeds.
 """
@@ -15,9 +16,11 @@ from benchmarks import measure, rate, sides
 
 HOST, DEVICE = "ours, loop on the host", "ours, loop on the device"
 GRAPHS = "--xla_gpu_enable_command_buffer="
-SWITCHES = {  # XLA_FLAGS of further sides on a GPU
-    f"{DEVICE}, no CUDA graphs": GRAPHS,
-    f"{DEVICE}, loops in CUDA graphs": GRAPHS + "FUSION,CUBLAS,CUBLASLT,CUDNN,CUSTOM_CALL,WHILE",
+LOOPS = GRAPHS + "FUSION,CUBLAS,CUBLASLT,CUDNN,CUSTOM_CALL,WHILE"
+SWITCHES = {  # arguments of further sides on a GPU
+    f"{DEVICE}, no CUDA graphs": {"xla_flags": GRAPHS},
+    f"{DEVICE}, loops in CUDA graphs": {"xla_flags": LOOPS},
+    f"{DEVICE}, TF32": {"tf32": True},
 }
 GPU_ROUND = 20  # a round has so many times the steps on a GPU, where a step is short
 
@@ -55,13 +58,26 @@ FIRST_STAGES = {  # which row each of the paper's data sets trains its first sta
 }
 
 
-def measure_row(row: Row, device: str, rounds: int) -> float:
-    """Measures one row, prints it, writes its JSON; returns the seconds of one of our steps."""
+def measure_row(row: Row, device: str, rounds: int, only: str = "") -> float | None:
+    """Measures one row, prints it, writes its JSON.
+
+    Args:
+      row: the row.
+      device: cpu or gpu.
+      rounds: of every side.
+      only: sides whose names hold this text; "" for all.
+
+    Returns:
+      The seconds of one of our steps, None where that side is left out.
+    """
     steps = row.steps * (GPU_ROUND if device == "gpu" else 1)
-    result = measure.compare(_sides(row, device), steps, rounds)
+    result = measure.compare(_sides(row, device, only), steps, rounds)
     measure.show(f"Stage {row.stage}, {' x '.join(map(str, row.shape))}, batch 100", result)
-    ours = result["sides"][DEVICE if device == "gpu" else HOST]  # the default
-    if device == "cpu":
+    ours = result["sides"].get(DEVICE if device == "gpu" else HOST)  # the default
+    if ours is None:
+        measure.save(row.name, result)
+        return None
+    if device == "cpu" and not only:
         met = "met" if ours["ratio"] >= row.target else "NOT met"
         print(f"target: {row.target:.2f} times as fast as (a), {met}")
     share = rate.share(rate.step_flop(row.stage, row.shape), ours["median"])
@@ -73,16 +89,16 @@ def measure_row(row: Row, device: str, rounds: int) -> float:
     return ours["median"]
 
 
-def _sides(row: Row, device: str) -> dict[str, tuple[str, dict]]:
+def _sides(row: Row, device: str, only: str = "") -> dict[str, tuple[str, dict]]:
     """What is compared; on a CPU nobody would run convolutions in a loop of XLA."""
     arguments = {"stage": row.stage, "shape": row.shape}
     functions = {"plain graph (a)": "plain_graph", "plain Keras (b)": "plain_keras", HOST: "ours"}
     if device == "gpu" or row.stage == 2:
         functions[DEVICE] = "ours_on_device"
     found = {title: (f"benchmarks.sides:{name}", arguments) for title, name in functions.items()}
-    for title, flags in SWITCHES.items() if device == "gpu" else ():
-        found[title] = ("benchmarks.sides:ours_on_device", arguments | {"xla_flags": flags})
-    return found
+    for title, switch in SWITCHES.items() if device == "gpu" else ():
+        found[title] = ("benchmarks.sides:ours_on_device", arguments | switch)
+    return {title: side for title, side in found.items() if only in title}
 
 
 def hours(seconds: dict[str, float]) -> dict[str, tuple[float, float]]:
@@ -126,14 +142,23 @@ def main() -> None:
     """Measures the rows that the command line names, or all."""
     parser = measure.parser(__doc__)
     names = [row.name for row in ROWS]
+    parser.add_argument("--only", default="", help="measure sides whose names hold this text")
     parser.add_argument("rows", nargs="*", metavar="ROW", help=f"{', '.join(names)}; all")
     options = parser.parse_args()
     if unknown := set(options.rows) - set(names):
         parser.error(f"no row {', '.join(sorted(unknown))}: choose from {', '.join(names)}")
     measure.choose_device(options.device)
-    chosen = [row for row in ROWS if row.name in (options.rows or names)]
-    seconds = {row.name: measure_row(row, options.device, options.rounds) for row in chosen}
-    if found := hours(seconds):
+    chosen = [
+        row
+        for row in ROWS
+        if row.name in (options.rows or names) and _sides(row, options.device, options.only)
+    ]
+    if not chosen:
+        parser.error(f"no side of these rows has {options.only!r} in its name")
+    seconds = {
+        row.name: measure_row(row, options.device, options.rounds, options.only) for row in chosen
+    }
+    if found := hours({name: one for name, one in seconds.items() if one is not None}):
         show_hours(found)
 
 

@@ -27,6 +27,31 @@ def test_unknown_row_is_refused(monkeypatch, capsys):
     assert "no row stage3: choose from stage1_28" in capsys.readouterr().err
 
 
+def test_sides_are_chosen_by_name(monkeypatch):
+    measured = {}
+
+    def compare(chosen, steps, rounds):
+        measured[steps] = list(chosen)
+        return {"sides": {name: {"median": 1.0} for name in chosen}}
+
+    monkeypatch.setattr(measure, "compare", compare)
+    monkeypatch.setattr(measure, "show", lambda *_: None)
+    monkeypatch.setattr(measure, "save", lambda *_: None)
+    monkeypatch.setattr(rate, "share", lambda *_: 1.0)
+    *_, first, second = training_step.ROWS
+    assert training_step.measure_row(first, "gpu", 1, only="device, TF32") is None
+    assert training_step.measure_row(second, "gpu", 1, only="ours") == 1.0
+    ours = [training_step.HOST, training_step.DEVICE, *training_step.SWITCHES]
+    assert measured == {200: [f"{training_step.DEVICE}, TF32"], 2000: ours}
+
+
+def test_no_side_of_that_name_is_refused(monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["training_step", "--only", "device", "stage1_28"])
+    with pytest.raises(SystemExit):  # a CPU has no such loop in stage 1
+        training_step.main()
+    assert "no side of these rows has 'device' in its name" in capsys.readouterr().err
+
+
 POSITIONS = {"conv1": 4 * 4, "conv2": 2 * 2, "deconv3": 2 * 2, "deconv4": 4 * 4}  # at 8 x 8
 
 
