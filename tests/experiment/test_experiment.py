@@ -119,6 +119,23 @@ def test_metrics_and_config(finished):
     assert not tf.config.experimental.tensor_float_32_execution_enabled()
 
 
+def test_a_mirrored_run_ends_like_one_on_one_device(finished, images, tmp_path):
+    sweep.run(options(images, tmp_path, strategy="mirrored"))
+    (config,) = tmp_path.rglob("config.json")
+    ours, theirs = (
+        json.loads((run / "metrics.json").read_text()) for run in (config.parent, finished)
+    )
+    for stage in ("stage1", "stage2"):
+        assert ours["loss"][stage] == pytest.approx(theirs["loss"][stage], rel=1e-3)
+    served = tf.saved_model.load(str(config.parent / "saved_model" / "1"))
+    latents = np.linspace(-1, 1, 2 * TINY["latent_dim"], dtype=np.float32).reshape(2, -1)
+    np.testing.assert_allclose(
+        served.signatures["decode"](latents=tf.constant(latents))["images"],
+        TwoStageVAE.load(config.parent).decode(latents),
+        atol=1e-6,
+    )
+
+
 @pytest.mark.slow
 def test_images_and_posteriors_in_files_give_the_same_run(finished, images, tmp_path):
     sweep.run(options(images, tmp_path, memory_gb=0))

@@ -224,7 +224,7 @@ class Trial:
         seconds = {name: sum(log["seconds"]) for name, log in logs.items()}
         seconds["evaluation"] = time.perf_counter() - start
         metrics = Metrics(found, fids, _last_losses(logs), seconds)
-        alone = loading.load(self.folder) if self.devices.distributed else self.model
+        alone = loading.load(self.folder.path) if self.devices.distributed else self.model
         config = self.folder.load_config()
         served.write(alone, config, metrics.as_dict(), self.folder.saved_model)
         report.write_report(self.folder, metrics.as_dict())
