@@ -96,6 +96,28 @@ def test_only_old_ones_are_removed_where_others_may_be_writing(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == [".2.new.npz"]
 
 
+def test_a_writer_removes_what_is_a_day_old_and_of_its_own_name(tmp_path):
+    for name, days in (
+        (".1.page.html", 2),
+        (".2.page.html", 0),
+        (".3.pageshtml", 2),
+        (".4.other-page.html", 2),
+    ):
+        (tmp_path / name).touch()
+        os.utime(tmp_path / name, (time.time() - 86_400 * days,) * 2)
+    files.replace_text(tmp_path / "page.html", "new")
+    left = {path.name for path in tmp_path.iterdir()}
+    assert left == {".2.page.html", ".3.pageshtml", ".4.other-page.html", "page.html"}
+
+
+def test_what_a_killed_writer_of_a_folder_left_goes_with_its_former_one(tmp_path):
+    for name in (".1.model", ".2.model.former", ".3.model.onnx"):
+        (tmp_path / name / "variables").mkdir(parents=True)
+    files.remove_temporary_of(tmp_path / "model")
+    files.remove_temporary_of(tmp_path / "absent" / "model")
+    assert [path.name for path in tmp_path.iterdir()] == [".3.model.onnx"]
+
+
 def test_writers_of_two_machines_do_not_share_a_temporary_file(tmp_path):
     """Their processes may have one number, as first processes of containers do."""
     path = tmp_path / "file.json"

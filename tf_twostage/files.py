@@ -14,13 +14,15 @@ from tf_twostage.errors import WriteError
 
 PathLike = str | os.PathLike
 
+A_DAY = 86_400  # seconds; a temporary file that is older has no writer any more
 _TEMPORARY = re.compile(r"\.\d+\.")  # see _temporary_beside
 
 
 def replace_file(path: PathLike, write: Callable[[pathlib.Path], object]) -> None:
     """Writes a file whole or not at all: `write` gets a temporary name beside `path`, then renames.
 
-    The folder is made if absent. If `write` raises, whatever was at `path` stays.
+    The folder is made if absent. If `write` raises, whatever was at `path` stays. What a killed
+    writer of the same file left there goes a day later.
 
     Raises:
       WriteError: the disk is full, read-only or gone.
@@ -59,12 +61,30 @@ def remove_temporary(folder: pathlib.Path, older_than: float = 0) -> None:
       older_than: seconds since something was last written; 0 where nobody may be writing there.
     """
     for path in [path for path in folder.rglob(".*") if _TEMPORARY.match(path.name)]:
-        if older_than and time.time() - path.lstat().st_mtime < older_than:
-            continue
-        if path.is_dir():
-            shutil.rmtree(path, ignore_errors=True)
-        else:
-            path.unlink(missing_ok=True)
+        _delete(path, older_than)
+
+
+def remove_temporary_of(path: PathLike, older_than: float = 0) -> None:
+    """Deletes what killed writers of one file or folder left beside it.
+
+    Args:
+      path: the file or folder. Neither it nor its folder need exist.
+      older_than: as above.
+    """
+    path = pathlib.Path(path)
+    name = re.compile(rf"\.\d+\.{re.escape(path.name)}(\.former)?")
+    with contextlib.suppress(FileNotFoundError):
+        for left in [left for left in path.parent.iterdir() if name.fullmatch(left.name)]:
+            _delete(left, older_than)
+
+
+def _delete(path: pathlib.Path, older_than: float) -> None:
+    if older_than and time.time() - path.lstat().st_mtime < older_than:
+        return
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _to_disk(path: pathlib.Path) -> None:
@@ -82,6 +102,8 @@ def _temporary_beside(path: pathlib.Path) -> Iterator[pathlib.Path]:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        with contextlib.suppress(OSError):  # another process may delete them at the same time
+            remove_temporary_of(path, A_DAY)
         yield path.with_name(f".{secrets.randbits(64)}.{path.name}")
     except OSError as error:
         if isinstance(error, WriteError):

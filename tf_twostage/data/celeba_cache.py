@@ -11,10 +11,9 @@ from collections.abc import Callable
 from tf_twostage.data import aligned_npz
 from tf_twostage.data.storage import Array
 from tf_twostage.errors import reason
-from tf_twostage.files import PathLike, remove_temporary
+from tf_twostage.files import A_DAY, PathLike, remove_temporary
 
 SPLITS = ("train", "test")
-A_DAY = 86_400.0  # seconds after which a file that is not whole has no writer any more
 
 
 def kept(

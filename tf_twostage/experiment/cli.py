@@ -212,9 +212,9 @@ def main(argv: list[str]) -> None:
 
 def _run(arguments: list[str]) -> None:
     if FLAGS.table1:
-        from tf_twostage.reporting import table1
+        from tf_twostage.experiment import shared_table
 
-        print(table1.rebuild(FLAGS.table1))
+        print(shared_table.rebuild(FLAGS.table1))
         return
     if FLAGS.compare:
         from tf_twostage.reporting import compare

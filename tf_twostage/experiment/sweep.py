@@ -5,12 +5,11 @@ import os
 import tensorflow as tf
 
 from tf_twostage.errors import InputError
-from tf_twostage.experiment import console, lock, search, trial
+from tf_twostage.experiment import console, search, shared_table, trial
 from tf_twostage.experiment import plan as plans
 from tf_twostage.experiment.jobs import Jobs
 from tf_twostage.experiment.options import Options
 from tf_twostage.experiment.plan import Plan, Setting
-from tf_twostage.reporting import table1
 from tf_twostage.training import cluster, devices
 
 
@@ -100,7 +99,4 @@ def _end(trials: list[Plan], failed: list[Plan], options: Options) -> None:
 
 
 def _write_table(options: Options) -> str:
-    """Table 1 of all runs in the output folder; one process at a time, so that no row is lost."""
-    path = plans.root_of(options) / ".locks" / "table1"
-    with lock.waiting(path, "Table 1"):
-        return table1.write(options.output_dir)
+    return shared_table.write(plans.root_of(options))

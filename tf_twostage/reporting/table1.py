@@ -16,6 +16,11 @@ from tf_twostage.reporting import table1_runs, table1_text
 from tf_twostage.reporting.table1_runs import FLOOR, Run, collect
 
 PROTOCOLS = tuple(table1_text.PROTOCOLS)
+FILES = {  # name in the output folder -> what is written there
+    "table1.md": table1_text.markdown,
+    "table1.csv": table1_text.csv_text,
+    "table1.json": table1_text.json_text,
+}
 SEARCHED = 100  # random settings that the study tried of each GAN
 
 
@@ -69,11 +74,10 @@ def write(output_dir: str | os.PathLike) -> str:
     tables = aggregate(collect(folder))
     if not tables:
         return ""
-    markdown = table1_text.markdown(tables)
-    files.replace_text(folder / "table1.md", markdown)
-    files.replace_text(folder / "table1.csv", table1_text.csv_text(tables))
-    files.replace_text(folder / "table1.json", table1_text.json_text(tables))
-    return markdown
+    texts = {name: text(tables) for name, text in FILES.items()}
+    for name, text in texts.items():
+        files.replace_text(folder / name, text)
+    return texts["table1.md"]
 
 
 def rebuild(output_dir: str | os.PathLike) -> str:
