@@ -201,7 +201,7 @@ def test_a_tar_that_leads_back_is_one_line(tmp_path):
     header[148:155] = b"%06o\0" % tarfile.calc_chksums(bytes(header))[0]
     path.write_bytes(tarfile.TarInfo("0.png").tobuf() + header)
     text = message(outline, path)
-    assert text == f"{path} can't be read (damaged at byte 512): write it again"
+    assert text == f"{path} can't be read (damaged, or cut off, at byte 512): write it again"
 
 
 def test_a_huge_image_of_a_tar_is_not_read(tmp_path):

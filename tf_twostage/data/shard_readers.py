@@ -70,12 +70,16 @@ def _members(archive: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
     """The image files of a tar; hidden files are passed over."""
     for member in archive:
         if archive.offset <= member.offset:  # a size below 0 leads back, and so round for ever
-            raise tarfile.ReadError(f"damaged at byte {member.offset:,}")
+            raise _damaged(member.offset)  # newer Pythons end there, see below
         if member.isfile() and _is_image(pathlib.PurePosixPath(member.name)):
             yield _bounded(member, archive)
     archive.fileobj.seek(archive.offset)  # `tarfile` takes damage for the end, which is zeros
     if archive.fileobj.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
-        raise tarfile.ReadError(f"damaged, or cut off, at byte {archive.offset:,}")
+        raise _damaged(archive.offset)
+
+
+def _damaged(place: int) -> tarfile.ReadError:
+    return tarfile.ReadError(f"damaged, or cut off, at byte {place:,}")
 
 
 def _is_image(name: pathlib.PurePosixPath) -> bool:
