@@ -127,8 +127,8 @@ def ours_on_device(stage: int, shape: tuple[int, ...], xla_flags: str = "", tf32
     from tf_twostage.models import precision
     from tf_twostage.training import loop
 
-    precision.allow_tf32(tf32)
     recipe, model = _model(stage, shape)
+    precision.allow_tf32(tf32)  # models' modules turn it off when they are imported
     data = _batches(stage, shape, recipe, DEVICE_IMAGES)
     return _fitting(model, data, recipe, loop.on_device(stage, data.steps))
 
