@@ -1,6 +1,7 @@
 """CelebA on tiny sets made here: its files, through TFDS, the cache, each bad input."""
 
 import dataclasses
+import functools
 import io
 import shutil
 import zipfile
@@ -161,18 +162,33 @@ def test_two_that_fill_the_cache_at_once_both_get_the_faces(tmp_path):
     arrays = {
         split: np.full((3, 2, 2, 3), i, np.uint8) for i, split in enumerate(["train", "test"])
     }
+    shapes = {split: images.shape for split, images in arrays.items()}
+    kept = functools.partial(celeba_cache.kept, "key", tmp_path, shapes)
     found = []
 
     def compute():
-        found.append(celeba_cache.kept("key", tmp_path, lambda: arrays))
+        found.append(kept(lambda: arrays))
         return arrays
 
-    found.append(celeba_cache.kept("key", tmp_path, compute))
-    found.append(celeba_cache.kept("key", tmp_path, lambda: pytest.fail("computed anew")))
+    found.append(kept(compute))
+    found.append(kept(lambda: pytest.fail("computed anew")))
     for one in found:  # also those whose file was replaced
         for split, images in arrays.items():
             np.testing.assert_array_equal(one[split], images)
     assert len(list(tmp_path.iterdir())) == 1
+
+
+@pytest.mark.parametrize(
+    "other", [np.zeros((2, 2, 2, 3), "uint8"), np.zeros((3, 2, 2, 3), "float32")]
+)
+def test_a_cache_of_other_arrays_is_computed_anew(tmp_path, other, capsys):
+    sound = np.ones((3, 2, 2, 3), np.uint8)
+    aligned_npz.write(tmp_path / "celeba-key.npz", {"train": sound, "test": other})
+    shapes = {"train": sound.shape, "test": sound.shape}
+    found = celeba_cache.kept("key", tmp_path, shapes, lambda: {"train": sound, "test": sound})
+    np.testing.assert_array_equal(found["test"], sound)
+    told = f"test is {other.dtype} {list(other.shape)}, not uint8 [3, 2, 2, 3]"
+    assert told in capsys.readouterr().err
 
 
 def test_cache_is_an_npz_that_numpy_reads(faces, load_faces, tmp_path):

@@ -65,6 +65,30 @@ def test_finished_experiments_are_taken_up(output, monkeypatch, capsys):
     assert capsys.readouterr().out.count("taken up") == len(done) == len(experiments.planned(TINY))
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("seed", None),
+        ("seed", "0"),
+        ("gamma", [1.0]),
+        ("gap", 10**400),
+        ("true_log_density", [1.0, "2"]),
+        ("log_likelihood", 0.0),
+    ],
+)
+def test_a_result_with_a_value_of_another_kind_does_not_count(output, tmp_path, name, value):
+    folder, _ = output
+    (experiment,) = [e for e in experiments.planned(TINY) if e.name == "density-seed0"]
+    path = tmp_path / "density-seed0.json"
+    content = json.loads((folder / "theory/experiments" / path.name).read_text(encoding="utf-8"))
+    path.write_text(json.dumps(content))
+    assert theory._read(path, experiment, TINY) is not None
+    path.write_text(json.dumps(content | {"result": content["result"] | {name: value}}))
+    assert theory._read(path, experiment, TINY) is None
+    path.write_text(json.dumps(content | {"seconds": "long"}))
+    assert theory._read(path, experiment, TINY) is None
+
+
 @pytest.mark.parametrize("content", ["", "{}", '{"budget": null, "result": {}}'])
 def test_a_damaged_result_is_run_again(output, content, monkeypatch):
     folder, _ = output
@@ -95,6 +119,7 @@ def test_an_interrupt_leaves_finished_experiments(tmp_path, monkeypatch, output)
     copy = tmp_path / f"theory/experiments/{names[0]}.json"
     copy.parent.mkdir(parents=True)
     copy.write_bytes(done.read_bytes())
+    (copy.parent / f".123.{copy.name}").touch()  # of a process that was killed
 
     def interrupt(*_):
         raise KeyboardInterrupt

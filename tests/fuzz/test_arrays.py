@@ -129,5 +129,7 @@ def test_cached_faces(tmp_path, content):
     path = tmp_path / "celeba-key.npz"
     path.write_bytes(content)
     sound = {"train": PIXELS, "test": PIXELS[:2]}
-    found = celeba_cache.kept("key", tmp_path, lambda: sound)
-    assert set(found) == {"train", "test"}
+    shapes = {split: faces.shape for split, faces in sound.items()}
+    found = celeba_cache.kept("key", tmp_path, shapes, lambda: sound)
+    for split, faces in found.items():
+        assert (faces.shape, faces.dtype) == (shapes[split], np.uint8)

@@ -140,7 +140,8 @@ def _cropped(
             for split, (count, files) in encoded.items()
         }
 
-    return celeba_cache.kept(key, cache_dir, compute)
+    shapes = {split: (count, *SHAPE) for split, (count, _) in encoded.items()}
+    return celeba_cache.kept(key, cache_dir, shapes, compute)
 
 
 def _decode(file: tuple[str, Callable[[], bytes]]) -> np.ndarray:

@@ -6,7 +6,7 @@ import os
 import pathlib
 import time
 
-from tf_twostage import files, keras_settings
+from tf_twostage import files, json_forms, keras_settings
 from tf_twostage.evaluation.theory import claims, experiments
 from tf_twostage.evaluation.theory.budget import FULL, Budget
 from tf_twostage.evaluation.theory.experiments import Experiment
@@ -38,6 +38,7 @@ def run(output_dir: str | os.PathLike, budget: Budget = FULL) -> list[Verdict]:
     """
     folder = pathlib.Path(output_dir).expanduser() / "theory"
     with lock.hold(folder / ".lock", f"the theory in {folder}"):
+        files.remove_temporary(folder)
         done = _run_all(folder / "experiments", budget)
         verdicts = claims.judge([one.result for one in done])
         seconds = sum(one.seconds for one in done)
@@ -74,7 +75,8 @@ def _read(path: pathlib.Path, experiment: Experiment, budget: Budget) -> Done | 
     if content.get("budget") != _as_json(budget):
         return None
     try:
-        return Done(experiment.restored(content["result"]), content["seconds"])
+        done = Done(experiment.restored(content["result"]), content["seconds"])
+        return done if json_forms.number(done.seconds) else None
     except (KeyError, TypeError):
         return None
 

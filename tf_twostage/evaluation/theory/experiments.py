@@ -4,6 +4,7 @@ import dataclasses
 import functools
 from collections.abc import Callable, Iterable, Mapping
 
+from tf_twostage import json_forms
 from tf_twostage.evaluation.mmd import TwoSampleTest
 from tf_twostage.evaluation.theory import density, fixed_gamma, learned_gamma, two_stages
 from tf_twostage.evaluation.theory.budget import Budget
@@ -11,6 +12,16 @@ from tf_twostage.evaluation.theory.density import Density
 from tf_twostage.evaluation.theory.fixed_gamma import FixedGamma
 from tf_twostage.evaluation.theory.learned_gamma import LearnedGamma
 from tf_twostage.evaluation.theory.two_stages import TwoStages
+
+FORMS = {  # of a field in JSON
+    bool: lambda value: isinstance(value, bool),
+    str: json_forms.text,
+    int: json_forms.count,
+    float: json_forms.number,
+    list[float]: [json_forms.number],
+    list[list[float]]: [[json_forms.number]],
+    TwoSampleTest: [json_forms.number],
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,8 +33,16 @@ class Experiment:
     run: Callable[[], object]
 
     def restored(self, values: Mapping) -> object:
-        """The result again, from its fields as JSON has them."""
+        """The result again, from its fields as JSON has them.
+
+        Raises:
+          KeyError, TypeError: a field is missing, or of another type than the result's.
+        """
         fields = dataclasses.fields(self.result)
+        for field in fields:
+            value = values[field.name]
+            if value is None or not json_forms.fits(value, FORMS[field.type]):
+                raise TypeError(f"{field.name} is no {field.type}")
         tests = {f.name: TwoSampleTest(*values[f.name]) for f in fields if f.type is TwoSampleTest}
         return self.result(**values | tests)
 
