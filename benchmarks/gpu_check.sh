@@ -42,6 +42,9 @@ for stage in 1 2; do # the last column holds seconds
     || echo "stage $stage: --deterministic gave two logs"
 done
 
+# All GPUs of the machine share each batch, to the end: scores, page and SavedModel.
+part mirrored 75 python run_experiments.py "${short[@]}" --strategy mirrored --output_dir "$out/mirrored"
+
 part mnist "$((700 > SECONDS ? 700 - SECONDS : 1))" python run_experiments.py --dataset mnist \
   --recipe paper --tf32 --fid_dims 768 --inception "$graph" --output_dir "$out/runs" "$@"
 echo "$SECONDS s in all"
