@@ -121,7 +121,11 @@ def refused(path: PathLike, reason: object) -> WriteError:
 
 def replace_text(path: PathLike, text: str) -> None:
     """`replace_file` with a text."""
-    content = text.encode("utf-8", "backslashreplace")  # a file's name may hold any bytes
+    replace_bytes(path, text.encode("utf-8", "backslashreplace"))  # file names may hold any bytes
+
+
+def replace_bytes(path: PathLike, content: bytes) -> None:
+    """`replace_file` with bytes."""
     replace_file(path, lambda temporary: temporary.write_bytes(content))
 
 

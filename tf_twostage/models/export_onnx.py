@@ -50,7 +50,7 @@ def export_onnx(model: LatentModel, folder: str | os.PathLike) -> list[pathlib.P
 
 
 def _write(path: pathlib.Path, content: bytes) -> pathlib.Path:
-    files.replace_file(path, lambda temporary: temporary.write_bytes(content))
+    files.replace_bytes(path, content)
     return path
 
 

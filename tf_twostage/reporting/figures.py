@@ -1,5 +1,6 @@
 """What all figures share: sizes, fonts and colours for print; each is a PNG, a PDF and a JSON."""
 
+import io
 import json
 import logging
 import math
@@ -78,12 +79,9 @@ def write(path: str | os.PathLike, figure: Figure, numbers: Mapping, dpi: float 
     path = pathlib.Path(path)
     undated = {"png": {}, "pdf": {"CreationDate": None}}
     for kind, metadata in undated.items():
-        files.replace_file(
-            path.with_suffix(f".{kind}"),
-            lambda temporary, kind=kind, metadata=metadata: figure.savefig(
-                temporary, format=kind, dpi=dpi, metadata=metadata
-            ),
-        )
+        content = io.BytesIO()  # on a full disk, matplotlib raises an error that hides the disk's
+        figure.savefig(content, format=kind, dpi=dpi, metadata=metadata)
+        files.replace_bytes(path.with_suffix(f".{kind}"), content.getvalue())
     text = json.dumps(_finite(numbers), indent=1)
     files.replace_text(path.with_suffix(".json"), text + "\n")
 
