@@ -40,7 +40,7 @@ def model():
 def figure(folder, _):
     drawn = Figure(figsize=(3, 2))
     drawn.subplots().plot(NOISE[0, 0])
-    drawn.suptitle("".join(map(chr, range(0x391, 0x3FF))))  # a PDF holds the glyphs it shows
+    drawn.suptitle("".join(map(chr, range(0x3B1, 0x3FF))))  # a PDF holds the glyphs it shows
     figures.write(folder / "figure.png", drawn, {}, dpi=20)  # so that the PDF is the largest file
 
 
