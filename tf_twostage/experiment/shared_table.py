@@ -13,7 +13,7 @@ def write(output_dir: str | os.PathLike) -> str:
     """`table1.write`, so that no row is lost; deletes what killed writers of a table left.
 
     Raises:
-      InputError: the folder cannot be written.
+      InputError, WriteError: the folder cannot be written.
     """
     folder = pathlib.Path(output_dir).expanduser()
     with lock.waiting(lock_file(folder), "Table 1"):
