@@ -131,5 +131,6 @@ def test_cached_faces(tmp_path, content):
     sound = {"train": PIXELS, "test": PIXELS[:2]}
     shapes = {split: faces.shape for split, faces in sound.items()}
     found = celeba_cache.kept("key", tmp_path, shapes, lambda: sound)
+    assert set(found) == {"train", "test"}
     for split, faces in found.items():
         assert (faces.shape, faces.dtype) == (shapes[split], np.uint8)
